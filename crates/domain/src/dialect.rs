@@ -1,0 +1,38 @@
+//! Wire languages and operations.
+
+use serde::{Deserialize, Serialize};
+
+/// The wire language of a request and its answer. Only `wire` matches on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dialect {
+    /// `POST /chat/completions` as OpenAI defined it.
+    OpenaiChat,
+    /// The legacy `POST /completions`.
+    OpenaiCompletions,
+    /// `POST /embeddings`.
+    OpenaiEmbeddings,
+}
+
+/// What is asked of a model: OpenTelemetry's `gen_ai.operation.name`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// A conversation turn.
+    Chat,
+    /// Completion of a bare text.
+    TextCompletion,
+    /// Vectors for texts.
+    Embeddings,
+}
+
+impl Operation {
+    /// The OpenTelemetry value, also what the ledger stores.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::TextCompletion => "text_completion",
+            Self::Embeddings => "embeddings",
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! What is meant to happen: a plan is facts and indices, so `routing` can return it and a receipt can keep it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::attempt::Cause;
+use crate::model::Text;
+use crate::money::NanoUsd;
+
+/// A deployment's place in the snapshot's table. Meaningful only together with that snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DeploymentIx(pub u32);
+
+/// The ordered decision for one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoutePlan {
+    /// What to do.
+    pub root: Step,
+    /// Bounds over all attempts.
+    pub limits: AttemptLimits,
+    /// Who was considered and left out, and why.
+    pub excluded: Vec<Exclusion>,
+    /// Version of the live table the plan was made from.
+    pub world_version: u64,
+    /// The random seed the plan was made with.
+    pub seed: u64,
+}
+
+/// A node of the plan. Later strategies (hedge, verify, agree) are further variants; only `engine::execute`
+/// interprets them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Try one deployment.
+    Try(Candidate),
+    /// Try one step after another, moving on when one fails for a cause in `on`.
+    InOrder {
+        /// In order.
+        steps: Vec<Step>,
+        /// Causes that move on to the next step.
+        on: CauseSet,
+    },
+}
+
+impl Step {
+    /// The candidates in the order in which they would be tried.
+    pub fn candidates(&self) -> Vec<&Candidate> {
+        match self {
+            Self::Try(candidate) => vec![candidate],
+            Self::InOrder { steps, .. } => steps.iter().flat_map(Step::candidates).collect(),
+        }
+    }
+}
+
+/// One deployment that may be tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Which.
+    pub deployment: DeploymentIx,
+    /// The most this attempt can cost: what its hold takes.
+    pub bound: NanoUsd,
+}
+
+/// A set of causes, as bits in the order of [`Cause::ALL`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CauseSet(u64);
+
+impl CauseSet {
+    /// Every cause for which another deployment of the same model may succeed.
+    pub fn failover() -> Self {
+        Cause::ALL.iter().copied().filter(|cause| cause.fails_over()).collect()
+    }
+
+    /// [`CauseSet::failover`], and those for which another *model* may succeed.
+    pub fn fallback() -> Self {
+        Self::failover().with(Cause::ContextTooLong).with(Cause::ContentBlocked)
+    }
+
+    /// Adds a cause.
+    #[must_use]
+    pub fn with(self, cause: Cause) -> Self {
+        Self(self.0 | 1 << (cause as u64))
+    }
+
+    /// Whether the cause is in the set.
+    pub fn contains(self, cause: Cause) -> bool {
+        self.0 & 1 << (cause as u64) != 0
+    }
+}
+
+impl FromIterator<Cause> for CauseSet {
+    fn from_iter<I: IntoIterator<Item = Cause>>(causes: I) -> Self {
+        causes.into_iter().fold(Self::default(), Self::with)
+    }
+}
+
+/// Bounds over the attempts of one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttemptLimits {
+    /// How many attempts may be dispatched at most.
+    pub attempts_max: u8,
+    /// The deadlines each attempt obeys.
+    pub deadlines: Deadlines,
+}
+
+/// The five deadlines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deadlines {
+    /// Name resolution, TCP and TLS.
+    pub connect: Duration,
+    /// From the request's last byte to the response's headers.
+    pub headers: Duration,
+    /// From dispatch to the first content: heartbeats and empty deltas do not count.
+    pub first_content: Duration,
+    /// Between two pieces of content, once committed.
+    pub idle: Duration,
+    /// The whole request, all attempts together.
+    pub total: Duration,
+}
+
+impl Default for Deadlines {
+    /// Generous enough for a reasoning model that thinks for minutes before its first visible token.
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            headers: Duration::from_mins(2),
+            first_content: Duration::from_mins(3),
+            idle: Duration::from_mins(2),
+            total: Duration::from_mins(30),
+        }
+    }
+}
+
+/// A deployment that was considered and left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exclusion {
+    /// `account/upstream-id`.
+    pub deployment: Text,
+    /// Why.
+    pub reason: ExclusionReason,
+}
+
+/// Why a deployment was left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "reason")]
+pub enum ExclusionReason {
+    /// It does not do the operation asked for.
+    Operation,
+    /// The key's scope does not cover the model.
+    Scope,
+    /// The prompt and the output asked for do not fit its window.
+    ContextWindow {
+        /// The window in tokens.
+        window: u64,
+        /// The upper bound of what was asked, in tokens.
+        needed: u64,
+    },
+    /// It lacks something the request needs.
+    Capability {
+        /// What: `tools`, `vision` …
+        missing: Text,
+    },
+    /// Its price is not known and unpriced models are refused.
+    Unpriced,
+    /// Under a budget its bill must be bounded, and a field of the request prevents that.
+    Unbounded {
+        /// The field.
+        field: Text,
+    },
+    /// Its worst case passes what is left of a budget.
+    Budget {
+        /// The worst case.
+        bound: NanoUsd,
+    },
+    /// Its breaker is open or all its credentials are cooling down.
+    CoolingDown,
+    /// There were more candidates than attempts allowed.
+    BeyondAttempts,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cause_sets_hold_what_was_put_in() {
+        let set = CauseSet::default().with(Cause::Cut).with(Cause::Internal);
+        assert!(
+            set.contains(Cause::Cut) && set.contains(Cause::Internal) && !set.contains(Cause::RateLimited)
+        );
+        for (place, cause) in Cause::ALL.iter().enumerate() {
+            assert_eq!(*cause as usize, place);
+        }
+    }
+
+    #[test]
+    fn another_model_may_have_the_window_this_one_lacks() {
+        assert!(!CauseSet::failover().contains(Cause::ContextTooLong));
+        assert!(CauseSet::fallback().contains(Cause::ContextTooLong));
+        assert!(!CauseSet::fallback().contains(Cause::InvalidRequest));
+    }
+}
