@@ -1,0 +1,175 @@
+//! Errors in both directions: a provider's words read from whatever shape they come in, and ours written in OpenAI's
+//! (openai-python, `types/shared/error_object.py`).
+//!
+//! Shapes read: OpenAI's `{"error": {…}}`; the same inside an array, as Google's compatible endpoint wraps it;
+//! `{"error": "…"}` (Ollama, llama.cpp's router); bare `{"object": "error", "message": …}` (vLLM before 0.10) and
+//! `{"message": …}`; FastAPI's `{"detail": "…"}` and `{"detail": [{"loc", "msg", "type"}]}`
+//! (<https://fastapi.tiangolo.com/tutorial/handling-errors/>).
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use trunkline_domain::{Error, Text};
+
+use crate::codec::ErrorWords;
+use crate::envelope::unquote;
+
+/// What ends a stream.
+pub(super) const TERMINAL: &[u8] = b"data: [DONE]\n\n";
+
+/// The longest message kept, in bytes.
+const MESSAGE_BYTES_MAX: usize = 2048;
+
+/// The longest code, type or parameter kept, in bytes.
+const CODE_BYTES_MAX: usize = 256;
+
+/// An error object or what contains one.
+#[derive(Deserialize)]
+struct Wire<'a> {
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    message: Option<&'a RawValue>,
+    #[serde(borrow)]
+    code: Option<&'a RawValue>,
+    #[serde(borrow, rename = "type")]
+    kind: Option<&'a RawValue>,
+    #[serde(borrow)]
+    status: Option<&'a RawValue>,
+    #[serde(borrow)]
+    param: Option<&'a RawValue>,
+    #[serde(borrow)]
+    detail: Option<&'a RawValue>,
+    #[serde(borrow)]
+    choices: Option<&'a RawValue>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+}
+
+/// One of FastAPI's complaints about a body.
+#[derive(Deserialize)]
+struct Complaint<'a> {
+    #[serde(borrow)]
+    loc: Option<Vec<&'a RawValue>>,
+    #[serde(borrow)]
+    msg: Option<&'a RawValue>,
+    #[serde(borrow, rename = "type")]
+    kind: Option<&'a RawValue>,
+}
+
+/// Reads a provider's error body. `None` where it is none.
+pub(super) fn read(body: &[u8]) -> Option<ErrorWords> {
+    if body.trim_ascii_start().starts_with(b"[") {
+        let [only]: [&RawValue; 1] = serde_json::from_slice(body).ok()?;
+        return read_object(only.get().as_bytes());
+    }
+    read_object(body)
+}
+
+fn read_object(body: &[u8]) -> Option<ErrorWords> {
+    let wire: Wire<'_> = serde_json::from_slice(body).ok()?;
+    match (wire.error, wire.detail) {
+        (Some(error), _) => words(error.get()),
+        (None, _) if wire.choices.is_some() || wire.data.is_some() => None,
+        (None, Some(detail)) => words_of_detail(detail.get()),
+        (None, None) => wire.message.is_some().then(|| words_of(&wire)),
+    }
+}
+
+/// Reads the value of an `error` member.
+pub(super) fn words(error: &str) -> Option<ErrorWords> {
+    if error.starts_with('{') {
+        let words = words_of(&serde_json::from_str(error).ok()?);
+        return Some(words);
+    }
+    let message = unquote(error.as_bytes()).filter(|message| !message.is_empty())?;
+    Some(ErrorWords { message: Some(cut(&message, MESSAGE_BYTES_MAX)), ..ErrorWords::default() })
+}
+
+fn words_of(wire: &Wire<'_>) -> ErrorWords {
+    let kind = wire.kind.or(wire.status).and_then(label);
+    ErrorWords {
+        message: wire.message.or(wire.detail).and_then(|message| text(message, MESSAGE_BYTES_MAX)),
+        code: wire.code.and_then(label).or_else(|| kind.clone()),
+        kind,
+        param: wire.param.and_then(label),
+    }
+}
+
+fn words_of_detail(detail: &str) -> Option<ErrorWords> {
+    if !detail.starts_with('[') {
+        return words(detail);
+    }
+    let complaints: Vec<Complaint<'_>> = serde_json::from_str(detail).ok()?;
+    let first = complaints.first()?;
+    let kind = first.kind.and_then(label);
+    let path: Vec<Cow<'_, str>> = first.loc.iter().flatten().map(|step| plain(step)).collect();
+    let path = path.strip_prefix(&[Cow::Borrowed("body")]).unwrap_or(&path).join(".");
+    Some(ErrorWords {
+        message: first.msg.and_then(|message| text(message, MESSAGE_BYTES_MAX)),
+        code: kind.clone(),
+        kind,
+        param: (!path.is_empty()).then(|| cut(&path, CODE_BYTES_MAX)),
+    })
+}
+
+fn label(raw: &RawValue) -> Option<Text> {
+    text(raw, CODE_BYTES_MAX)
+}
+
+/// A string's text, or any other value as written.
+fn text(raw: &RawValue, bytes_max: usize) -> Option<Text> {
+    let plain = plain(raw);
+    (!plain.is_empty()).then(|| cut(&plain, bytes_max))
+}
+
+fn plain(raw: &RawValue) -> Cow<'_, str> {
+    unquote(raw.get().as_bytes()).unwrap_or(Cow::Borrowed(raw.get()))
+}
+
+/// At most so many bytes, ending between characters.
+fn cut(text: &str, bytes_max: usize) -> Text {
+    Text::from(text.get(..text.floor_char_boundary(bytes_max)).unwrap_or_default())
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    error: Object<'a>,
+}
+
+#[derive(Serialize)]
+struct Object<'a> {
+    message: &'a str,
+    r#type: &'a str,
+    param: Option<&'a str>,
+    code: &'a str,
+}
+
+/// Writes an error as the body of an answer. An error relayed from a provider keeps the provider's code.
+pub(super) fn body(error: &Error) -> Bytes {
+    json(error).into()
+}
+
+/// Writes an error as the end of a stream.
+pub(super) fn event(error: &Error) -> Bytes {
+    let mut event = b"data: ".to_vec();
+    event.extend(json(error));
+    event.extend_from_slice(b"\n\n");
+    event.extend_from_slice(TERMINAL);
+    event.into()
+}
+
+fn json(error: &Error) -> Vec<u8> {
+    let facts = error.kind.facts();
+    let upstream = error.upstream.as_ref().and_then(|answer| answer.code.as_deref());
+    let object = Object {
+        message: &error.message,
+        r#type: facts.openai_type,
+        param: error.param.as_deref(),
+        code: upstream.unwrap_or(facts.code),
+    };
+    // Writing strings to memory cannot fail.
+    serde_json::to_vec(&Body { error: object }).unwrap_or_default()
+}

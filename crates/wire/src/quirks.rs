@@ -1,0 +1,63 @@
+//! How a server that speaks a dialect differs from the dialect's reference: data, never code. A provider's file names
+//! only what differs from [`Quirks::REFERENCE`].
+
+/// The differences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quirks {
+    /// Top-level request fields the server refuses: removed on relay, each a loss.
+    pub unsupported: &'static [&'static str],
+    /// Top-level request fields it knows under another name: `(ours, theirs)`.
+    pub renamed: &'static [(&'static str, &'static str)],
+    /// How usage comes in a stream.
+    pub stream_usage: StreamUsage,
+    /// Whether a stream ends with `data: [DONE]`.
+    pub done_marker: DoneMarker,
+    /// The gateway's own fields (`models`, `provider`, `session_id`, `usage`) this server understands: not removed.
+    pub understands: &'static [&'static str],
+    /// Whether the server's prompt count includes cached tokens (OpenAI's convention).
+    pub usage: UsageConvention,
+}
+
+/// How usage comes in a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamUsage {
+    /// `stream_options: {"include_usage": true}` must ask for it.
+    OnRequest,
+    /// It comes unasked, and `stream_options` is refused.
+    Always,
+    /// It comes unasked, and `stream_options` does no harm.
+    AlwaysTolerant,
+}
+
+/// Whether a stream ends with `data: [DONE]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DoneMarker {
+    /// Always: a stream without it was cut.
+    Required,
+    /// Not always: a stream in which every choice has finished may end without it.
+    Optional,
+}
+
+/// How the server's usage object is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UsageConvention {
+    /// `prompt_tokens` includes `prompt_tokens_details.cached_tokens`; `completion_tokens` includes
+    /// `completion_tokens_details.reasoning_tokens`.
+    OpenAi,
+    /// DeepSeek: `prompt_cache_hit_tokens` and `prompt_cache_miss_tokens` beside `prompt_tokens`.
+    DeepSeek,
+    /// `completion_tokens` does not include `completion_tokens_details.reasoning_tokens` (xAI).
+    ReasoningApart,
+}
+
+impl Quirks {
+    /// OpenAI itself.
+    pub const REFERENCE: Quirks = Quirks {
+        unsupported: &[],
+        renamed: &[],
+        stream_usage: StreamUsage::OnRequest,
+        done_marker: DoneMarker::Required,
+        understands: &[],
+        usage: UsageConvention::OpenAi,
+    };
+}
