@@ -1,0 +1,66 @@
+//! What data cannot say about a provider: three synchronous, pure methods, all with defaults. No I/O, no clock. Where
+//! to look first: [`Adapter`]; `dashscope.rs` and `openrouter.rs` have one each.
+
+use http::HeaderMap;
+use trunkline_domain::attempt::UpstreamError;
+use trunkline_wire::codec::ErrorWords;
+use trunkline_wire::splice::Edit;
+
+use crate::classify::default_classify;
+use crate::rate_limits::{RateLimitState, default_rate_limits};
+use crate::spec::Target;
+
+/// The hooks of a provider that needs code.
+pub trait Adapter: Send + Sync {
+    /// Changes path, headers or body edits before the request is signed and sent.
+    fn prepare(&self, _target: &Target<'_>, _request: &mut UpstreamRequest) -> Result<(), PrepareError> {
+        Ok(())
+    }
+
+    /// What went wrong, from status *and* body.
+    fn classify(&self, answer: &ErrorAnswer<'_>) -> UpstreamError {
+        default_classify(answer)
+    }
+
+    /// What the provider's rate-limit headers say.
+    fn rate_limits(&self, headers: &HeaderMap) -> RateLimitState {
+        default_rate_limits(headers)
+    }
+}
+
+/// An adapter that changes nothing: what an OpenAI-compatible provider needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain;
+
+impl Adapter for Plain {}
+
+/// A request on its way to one deployment, before it is authorised.
+#[derive(Clone, Debug)]
+pub struct UpstreamRequest {
+    /// Path below the base URL, with its leading slash; a query may follow.
+    pub path: String,
+    /// Headers the gateway sends, those the caller may pass on included.
+    pub headers: HeaderMap,
+    /// Edits to the caller's body.
+    pub edits: Vec<Edit>,
+}
+
+/// A failed answer: a status other than success, or an error found inside a success.
+#[derive(Clone, Copy, Debug)]
+pub struct ErrorAnswer<'a> {
+    /// HTTP status; 200 for an error inside a success.
+    pub status: u16,
+    /// Response headers.
+    pub headers: &'a HeaderMap,
+    /// The provider's words, where the body had any.
+    pub words: Option<&'a ErrorWords>,
+    /// When the answer came, for `retry-after` given as a date.
+    pub now: trunkline_domain::UnixMs,
+}
+
+/// Why a request cannot be made for this target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrepareError(
+    /// For the operator: what is configured wrongly.
+    pub String,
+);

@@ -1,0 +1,47 @@
+//! Mistral AI. It refuses fields it does not know with 422 `extra_forbidden`, `stream_options` among them; usage comes
+//! unasked in the last chunk.
+//!
+//! Known fields: client-python `docs/models/chatcompletionstreamrequest.md` (`max_tokens`, `random_seed`; none of those
+//! listed as unsupported below); refusals of `stream_options`, `max_completion_tokens` as reported in
+//! <https://github.com/avante-corp/avante.nvim/issues/2347> and
+//! <https://github.com/editor-code-assistant/eca/issues/231>; errors, flat and without an `error` object:
+//! <https://docs.mistral.ai/resources/error-glossary>; the host: client-python `README.md`.
+
+use trunkline_wire::quirks::{Quirks, StreamUsage};
+
+use crate::spec::{Api, BaseUrl, Proof, ProviderSpec};
+
+/// Mistral AI.
+pub(crate) static SPEC: ProviderSpec = ProviderSpec {
+    id: "mistral",
+    name: "Mistral AI",
+    otel: "mistral_ai",
+    catalogue: "mistral",
+    docs: "https://docs.mistral.ai/api",
+    base_url: BaseUrl::Fixed("https://api.mistral.ai/v1"),
+    env: &["MISTRAL_API_KEY"],
+    apis: &[Api::CHAT, Api::EMBEDDINGS],
+    quirks: Quirks {
+        unsupported: &[
+            "audio",
+            "function_call",
+            "functions",
+            "logit_bias",
+            "logprobs",
+            "modalities",
+            "prompt_cache_retention",
+            "safety_identifier",
+            "service_tier",
+            "store",
+            "top_logprobs",
+            "user",
+            "verbosity",
+            "web_search_options",
+        ],
+        renamed: &[("max_completion_tokens", "max_tokens"), ("seed", "random_seed")],
+        stream_usage: StreamUsage::Always,
+        ..Quirks::REFERENCE
+    },
+    proof: Proof::Proven,
+    ..ProviderSpec::COMPATIBLE
+};

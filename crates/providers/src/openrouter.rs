@@ -1,0 +1,50 @@
+//! OpenRouter: itself an aggregator. It understands the fallback and preference fields, always reports usage and cost,
+//! sends comment lines while it waits, and reports errors inside a 200 once a model has begun.
+//!
+//! Read in OpenRouterTeam/typescript-sdk `.speakeasy/in.openapi.yaml` (`ChatRequest`, `ChatUsage`, `ChatStreamChunk`,
+//! `ChatFinishReasonEnum`, the error statuses, `[DONE]`) and at
+//! <https://openrouter.ai/docs/client-sdks/python/components/chatstreamoptions> (`include_usage` has no effect),
+//! <https://openrouter.ai/docs/api/reference/errors-and-debugging> (numeric codes, moderation as 403),
+//! <https://openrouter.ai/docs/api_reference/streaming> (comments; closing stops the bill at some of its providers
+//! only, so here it goes on).
+
+use trunkline_domain::attempt::{Cause, UpstreamError};
+use trunkline_wire::quirks::{Quirks, StreamUsage};
+
+use crate::adapter::{Adapter, ErrorAnswer};
+use crate::classify::default_classify;
+use crate::spec::{Api, BaseUrl, Proof, ProviderSpec};
+
+/// OpenRouter.
+pub(crate) static SPEC: ProviderSpec = ProviderSpec {
+    id: "openrouter",
+    name: "OpenRouter",
+    otel: "openrouter",
+    catalogue: "openrouter",
+    docs: "https://openrouter.ai/docs",
+    base_url: BaseUrl::Fixed("https://openrouter.ai/api/v1"),
+    env: &["OPENROUTER_API_KEY"],
+    apis: &[Api::CHAT, Api::EMBEDDINGS],
+    quirks: Quirks {
+        stream_usage: StreamUsage::AlwaysTolerant,
+        understands: &["models", "provider", "session_id", "usage"],
+        ..Quirks::REFERENCE
+    },
+    adapter: &OpenRouter,
+    proof: Proof::Proven,
+    ..ProviderSpec::COMPATIBLE
+};
+
+struct OpenRouter;
+
+impl Adapter for OpenRouter {
+    /// A 403 is a refused prompt or a key without the right; only the former begins like this.
+    fn classify(&self, answer: &ErrorAnswer<'_>) -> UpstreamError {
+        let error = default_classify(answer);
+        let blocked = error.message.as_deref().is_some_and(|message| message.starts_with("Request blocked:"));
+        if blocked && error.cause == Cause::Forbidden {
+            return UpstreamError { cause: Cause::ContentBlocked, ..error };
+        }
+        error
+    }
+}

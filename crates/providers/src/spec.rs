@@ -1,0 +1,192 @@
+//! A provider as data: who it is, what it speaks, how it differs. Not code that talks to it: see
+//! [`adapter`](crate::adapter) for the little that data cannot say. Where to look first: [`ProviderSpec`].
+
+use trunkline_domain::{Dialect, Operation, Text, UpstreamModel};
+use trunkline_wire::quirks::{DoneMarker, Quirks};
+
+use crate::adapter::{Adapter, Plain};
+
+/// Everything the gateway knows about a provider without being told by the operator.
+#[derive(Clone, Copy)]
+pub struct ProviderSpec {
+    /// The file's name: what `kind` in the configuration, account names and `/v1/providers` show.
+    pub id: &'static str,
+    /// For people.
+    pub name: &'static str,
+    /// OpenTelemetry's `gen_ai.provider.name`, where it has a value for this provider; else the id.
+    pub otel: &'static str,
+    /// The provider's id in the catalogue's facts.
+    pub catalogue: &'static str,
+    /// Where its API is documented: the page the facts below come from.
+    pub docs: &'static str,
+    /// Where its API lives.
+    pub base_url: BaseUrl,
+    /// Environment variables that hold a key, in order of preference; the first one set makes an account.
+    pub env: &'static [&'static str],
+    /// How a request is authorised.
+    pub auth: AuthScheme,
+    /// What it serves.
+    pub apis: &'static [Api],
+    /// How it differs from the dialect's reference.
+    pub quirks: Quirks,
+    /// How its free listing of models is asked for, if it has one.
+    pub listing: Option<Listing>,
+    /// Whether closing the connection stops its bill.
+    pub cancel: CancelBilling,
+    /// What data cannot say.
+    pub adapter: &'static dyn Adapter,
+    /// How far this file has been proven.
+    pub proof: Proof,
+}
+
+/// Where an API lives, version included, as the provider's own SDK takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BaseUrl {
+    /// One public address.
+    Fixed(&'static str),
+    /// Every customer has an own one: `base_url` must be configured. The text is an example.
+    PerCustomer(&'static str),
+    /// A server on this machine, found by asking its usual port.
+    Local {
+        /// Where it answers.
+        url: &'static str,
+        /// The account it becomes when it is found: the provider's id, or `local` where different servers share a
+        /// port by habit.
+        account: &'static str,
+    },
+    /// Inside this process.
+    InProcess,
+}
+
+/// How a request is authorised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthScheme {
+    /// `authorization: Bearer …`.
+    Bearer,
+    /// The key alone in a header of this name.
+    Header(&'static str),
+    /// `authorization: Bearer …` if the operator configured a key, nothing otherwise.
+    OptionalBearer,
+    /// Nothing.
+    None,
+}
+
+/// One operation a provider serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Api {
+    /// What.
+    pub operation: Operation,
+    /// In which language.
+    pub dialect: Dialect,
+    /// Path below the base URL, with its leading slash.
+    pub path: &'static str,
+}
+
+/// A free listing of models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// Path below the base URL.
+    pub path: &'static str,
+    /// Where the ids are.
+    pub shape: ListingShape,
+}
+
+/// The shape of a listing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListingShape {
+    /// `{"data": [{"id": …}]}`.
+    Data,
+    /// `[{"id": …}]` (Together).
+    Bare,
+}
+
+/// Whether closing the connection stops a provider's bill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CancelBilling {
+    /// Documented to stop.
+    Stops,
+    /// Documented to go on, or not documented: the stream is drained for its usage, within caps.
+    GoesOn,
+}
+
+/// How far a provider's file has been proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// Its fixtures rest on its own documentation or SDK.
+    Proven,
+    /// OpenAI-compatible by its own word; nothing here was checked against its documentation.
+    Unverified,
+}
+
+impl Api {
+    /// OpenAI's chat completions.
+    pub const CHAT: Api =
+        Api { operation: Operation::Chat, dialect: Dialect::OpenaiChat, path: "/chat/completions" };
+
+    /// OpenAI's legacy completions.
+    pub const COMPLETIONS: Api = Api {
+        operation: Operation::TextCompletion,
+        dialect: Dialect::OpenaiCompletions,
+        path: "/completions",
+    };
+
+    /// OpenAI's embeddings.
+    pub const EMBEDDINGS: Api =
+        Api { operation: Operation::Embeddings, dialect: Dialect::OpenaiEmbeddings, path: "/embeddings" };
+}
+
+impl Listing {
+    /// OpenAI's `GET /models`.
+    pub const OPENAI: Listing = Listing { path: "/models", shape: ListingShape::Data };
+}
+
+impl ProviderSpec {
+    /// What is assumed of a provider that calls itself OpenAI-compatible until its documentation says more: the rest
+    /// of a provider's file by `..ProviderSpec::COMPATIBLE`. Its id, name, addresses and variables are empty.
+    pub const COMPATIBLE: ProviderSpec = ProviderSpec {
+        id: "",
+        name: "",
+        otel: "",
+        catalogue: "",
+        docs: "",
+        base_url: BaseUrl::PerCustomer(""),
+        env: &[],
+        auth: AuthScheme::Bearer,
+        apis: &[Api::CHAT],
+        quirks: Quirks { done_marker: DoneMarker::Optional, ..Quirks::REFERENCE },
+        listing: Some(Listing::OPENAI),
+        cancel: CancelBilling::GoesOn,
+        adapter: &Plain,
+        proof: Proof::Unverified,
+    };
+
+    /// The API for an operation in a dialect.
+    pub fn api(&self, operation: Operation, dialect: Dialect) -> Option<&'static Api> {
+        self.apis.iter().find(|api| api.operation == operation && api.dialect == dialect)
+    }
+}
+
+impl std::fmt::Debug for ProviderSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ProviderSpec({})", self.id)
+    }
+}
+
+impl PartialEq for ProviderSpec {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+/// One deployment's facts, as far as an adapter needs them.
+#[derive(Clone, Debug)]
+pub struct Target<'a> {
+    /// The account's base URL, without a trailing slash.
+    pub base_url: &'a str,
+    /// The id sent upstream.
+    pub model: &'a UpstreamModel,
+    /// The API used.
+    pub api: &'a Api,
+    /// What the operator configured for this provider kind alone, such as an API version.
+    pub options: &'a [(Text, Text)],
+}

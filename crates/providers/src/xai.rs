@@ -1,0 +1,25 @@
+//! xAI. Its completion tokens do not include the reasoning tokens, and a wrong key is a 400 whose `error` is a string.
+//! Reasoning models refuse `stop` and the penalties; that is a model's matter and is left to the provider's 400.
+//!
+//! Read in vercel/ai `packages/xai/src/convert-xai-chat-usage.ts` (usage), `packages/xai/src/xai-error.ts` (error
+//! forms), `packages/xai/src/__fixtures__` (recorded answers), `packages/xai/src/xai-chat-language-model.ts`
+//! (`max_completion_tokens`, `stream_options`) and at <https://docs.x.ai/developers/debugging> (statuses),
+//! <https://docs.x.ai/developers/cost-tracking> (`usage.cost_in_usd_ticks`).
+
+use trunkline_wire::quirks::{Quirks, UsageConvention};
+
+use crate::spec::{BaseUrl, Proof, ProviderSpec};
+
+/// xAI.
+pub(crate) static SPEC: ProviderSpec = ProviderSpec {
+    id: "xai",
+    name: "xAI",
+    otel: "x_ai",
+    catalogue: "xai",
+    docs: "https://docs.x.ai",
+    base_url: BaseUrl::Fixed("https://api.x.ai/v1"),
+    env: &["XAI_API_KEY"],
+    quirks: Quirks { usage: UsageConvention::ReasoningApart, ..Quirks::REFERENCE },
+    proof: Proof::Proven,
+    ..ProviderSpec::COMPATIBLE
+};

@@ -1,0 +1,8 @@
+//! The registry and every fixture, through the crate's public seam.
+
+#[cfg(test)]
+mod case;
+#[cfg(test)]
+mod registry;
+#[cfg(test)]
+mod replay;
