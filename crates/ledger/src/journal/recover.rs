@@ -1,0 +1,222 @@
+//! Reading a journal: whose it is, how far it has been drained, and what its records say together.
+//!
+//! What it is not: writing (see [`super::writer`]). Where to look first: [`scan`].
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::time::Duration;
+
+use trunkline_domain::id::AttemptId;
+use trunkline_domain::ledger::{AttemptEntry, AttemptOpening, Settlement};
+
+use super::JournalError;
+use super::record::{Parsed, Record, unknown_end};
+use super::segment::{self, Position, SegmentReader, Step};
+use crate::api::LedgerRecord;
+
+const LOCK_FILE: &str = "lock";
+const POSITION_FILE: &str = "drained";
+/// A reader holds the lock for an instant only to see whether a gateway has it.
+const LOCK_TRIES: u32 = 10;
+const LOCK_TRY_EVERY: Duration = Duration::from_millis(10);
+
+/// What a journal held when it was opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// What the store does not have yet, in the order of writing; at the end the attempts that were opened but never
+    /// settled, as [`EntryState::Interrupted`](trunkline_domain::ledger::EntryState::Interrupted) rows. The drainer
+    /// brings all of them to the store; they count in budgets from now on. At most the journal's cap in size.
+    pub records: Vec<LedgerRecord>,
+    /// Bytes of records that were not whole: written in the instant of the crash and acknowledged to nobody.
+    pub dropped_bytes: u64,
+}
+
+/// What the store does not have yet, read beside a running gateway or without one. Attempts under way are left out as
+/// long as a gateway runs; without one they are interrupted, and are included as such. A record that is drained while
+/// this reads may appear here and in the store: both know it by the same id.
+pub fn read_undrained(directory: &Path) -> Result<Vec<LedgerRecord>, JournalError> {
+    if !directory.join(LOCK_FILE).try_exists().map_err(|error| JournalError::io(directory, error))? {
+        return Ok(Vec::new());
+    }
+    let running = is_locked(directory).map_err(|error| JournalError::io(directory, error))?;
+    let scanned = read_position(directory).and_then(|drained| scan(directory, drained));
+    let mut scanned = scanned.map_err(|error| JournalError::io(directory, error))?;
+    if !running {
+        let interrupted = scanned.joiner.interrupted().into_iter();
+        scanned.records.extend(interrupted.map(|entry| LedgerRecord::Attempt(Box::new(entry))));
+    }
+    Ok(scanned.records)
+}
+
+fn is_locked(directory: &Path) -> io::Result<bool> {
+    match File::open(directory.join(LOCK_FILE))?.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Takes the directory for this process; the lock lives as long as the file.
+pub(super) fn lock(directory: &Path) -> Result<File, JournalError> {
+    let path = directory.join(LOCK_FILE);
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path);
+    let file = file.map_err(|error| JournalError::io(directory, error))?;
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_TRY_EVERY),
+            Err(TryLockError::Error(error)) => return Err(JournalError::io(directory, error)),
+        }
+    }
+    Err(JournalError::InUse(directory.to_owned()))
+}
+
+/// How far the store has the journal. Unreadable means from the start: draining twice changes nothing.
+pub(super) fn read_position(directory: &Path) -> io::Result<Position> {
+    let bytes = match std::fs::read(directory.join(POSITION_FILE)) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Position::default()),
+        Err(error) => return Err(error),
+    };
+    Ok(decode_position(&bytes).unwrap_or_default())
+}
+
+fn decode_position(bytes: &[u8]) -> Option<Position> {
+    let (position, checksum) = bytes.split_first_chunk::<16>()?;
+    let [segment @ .., _, _, _, _, _, _, _, _] = *position;
+    let offset = position.last_chunk::<8>()?;
+    let checksum = u32::from_le_bytes(*checksum.first_chunk::<4>()?);
+    (checksum == crc32fast::hash(position))
+        .then(|| Position { segment: u64::from_le_bytes(segment), offset: u64::from_le_bytes(*offset) })
+}
+
+/// The file that remembers how far the store has the journal.
+#[derive(Debug)]
+pub(super) struct PositionFile(File);
+
+impl PositionFile {
+    pub(super) fn open(directory: &Path) -> io::Result<Self> {
+        let path = directory.join(POSITION_FILE);
+        OpenOptions::new().create(true).truncate(false).write(true).open(path).map(Self)
+    }
+
+    /// One write of twenty bytes: killed before or after, never in between.
+    pub(super) fn store(&self, position: Position) -> io::Result<()> {
+        let mut bytes = position.segment.to_le_bytes().to_vec();
+        bytes.extend(position.offset.to_le_bytes());
+        bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+        self.0.write_all_at(&bytes, 0)
+    }
+}
+
+/// Puts what was known before an attempt and what is known after together to a row.
+#[derive(Debug, Default)]
+pub(super) struct Joiner {
+    open: HashMap<AttemptId, Box<AttemptOpening>>,
+}
+
+impl Joiner {
+    /// The ledger record that `record` completes, if it completes one.
+    pub(super) fn join(&mut self, record: Record) -> Option<LedgerRecord> {
+        match record {
+            Record::Opened(opening) => {
+                self.open.insert(opening.id, opening);
+                None
+            }
+            Record::Settled(id, settlement) => {
+                let Some(opening) = self.open.remove(&id) else {
+                    tracing::error!(attempt = %id, "a settled record has no opened record before it");
+                    return None;
+                };
+                let entry = AttemptEntry { opening: *opening, settlement: *settlement };
+                Some(LedgerRecord::Attempt(Box::new(entry)))
+            }
+            Record::Request(record) => Some(LedgerRecord::Request(record)),
+        }
+    }
+
+    /// What was opened and not settled, as rows, in the order of ids.
+    pub(super) fn interrupted(&mut self) -> Vec<AttemptEntry> {
+        let mut entries: Vec<_> = self
+            .open
+            .drain()
+            .map(|(_, opening)| {
+                let settlement = unknown_end(Settlement::interrupted(opening.bound), None, 0);
+                AttemptEntry { opening: *opening, settlement }
+            })
+            .collect();
+        entries.sort_unstable_by_key(|entry| entry.opening.id);
+        entries
+    }
+}
+
+/// What a whole journal says.
+#[derive(Debug, Default)]
+pub(super) struct Scanned {
+    /// Complete and not drained.
+    pub(super) records: Vec<LedgerRecord>,
+    /// Opened and not settled.
+    pub(super) joiner: Joiner,
+    /// Bytes of records behind the drained position.
+    pub(super) undrained_bytes: u64,
+    /// Bytes of records that were not whole.
+    pub(super) dropped_bytes: u64,
+    /// Segments that hold records, ascending.
+    pub(super) used: Vec<u64>,
+    /// Segments that hold none.
+    pub(super) empty: Vec<u64>,
+}
+
+/// Reads all segments there are. Records before `drained` only say what was opened.
+pub(super) fn scan(directory: &Path, drained: Position) -> io::Result<Scanned> {
+    let mut scanned = Scanned::default();
+    for sequence in segment::list(directory)? {
+        let reader = match SegmentReader::open(directory, sequence) {
+            Ok(reader) => reader,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        match reader {
+            Some(reader) => scan_segment(reader, drained, &mut scanned)?,
+            None => scanned.empty.push(sequence),
+        }
+    }
+    Ok(scanned)
+}
+
+fn scan_segment(mut reader: SegmentReader, drained: Position, scanned: &mut Scanned) -> io::Result<()> {
+    loop {
+        let at = reader.position();
+        let record = match reader.next(u64::MAX)? {
+            Step::Parsed(Parsed::Record(record, _)) => Some(record),
+            Step::Parsed(Parsed::Unknown(_)) => {
+                tracing::error!(
+                    segment = at.segment,
+                    offset = at.offset,
+                    "a journal record is of an unknown kind"
+                );
+                None
+            }
+            Step::Parsed(Parsed::Torn) => {
+                scanned.dropped_bytes += reader.torn_bytes()?;
+                break;
+            }
+            Step::Parsed(Parsed::Empty) | Step::End => break,
+        };
+        let complete = record.and_then(|record| scanned.joiner.join(record));
+        if at >= drained {
+            scanned.undrained_bytes += reader.offset - at.offset;
+            scanned.records.extend(complete);
+        }
+    }
+    let used = reader.offset > segment::HEADER_BYTES;
+    if used {
+        scanned.used.push(reader.sequence);
+    } else {
+        scanned.empty.push(reader.sequence);
+    }
+    Ok(())
+}
