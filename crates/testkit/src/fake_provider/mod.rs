@@ -1,0 +1,241 @@
+//! A provider that does what a script says and lets nothing improper pass.
+//!
+//! What it is: an OpenAI-compatible server (`POST /chat/completions`, `/completions`, `/embeddings`, `GET /models`,
+//! with or without `/v1` before it) that answers correctly unless told otherwise, refuses with the provider's own 400
+//! or 401 what a strict provider would refuse ([`strict`]), and keeps a [`log`] of every call with what it would bill.
+//! It runs over real TCP ([`FakeProvider::listen`]) or as a [`Dispatch`] in this process, where paused tokio time
+//! makes its waits free. What it is not: a model, nor a stand-in for any particular provider's quirks.
+//!
+//! Where to look first: [`script::Script`] (what can go wrong), [`log::Seen`] (what is known afterwards).
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "answers are made with `json!`, which calls `to_value` on literals and numbers: nothing is lost"
+)]
+
+pub mod log;
+pub mod script;
+pub mod strict;
+
+mod answer;
+mod body;
+mod error;
+mod line;
+mod plan;
+mod serve;
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use serde::Deserialize;
+use trunkline_domain::attempt::Cause;
+use trunkline_upstream::dispatch::{Call, Dispatch, DispatchError, DispatchFuture, Response, ResponseBytes};
+
+pub use log::{Billed, Ending, Seen};
+pub use script::Script;
+pub use serve::Server;
+
+use body::ScriptedBody;
+use line::Line;
+use log::Log;
+use plan::Planned;
+
+/// How a provider is set up.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Setup {
+    /// The key it accepts; without one it accepts everybody.
+    pub key: Option<String>,
+    /// Models it serves; without any it serves every name.
+    pub models: Vec<String>,
+    /// Scripts of the first calls it accepts, in order.
+    pub scripts: Vec<Script>,
+    /// Scripts of all later calls, in turns; without any they are answered correctly.
+    pub otherwise: Vec<Script>,
+    /// Who calls, and so which headers are improper.
+    pub caller: Caller,
+    /// Top-level body fields it knows beyond OpenAI's.
+    pub fields: Vec<String>,
+    /// Request headers it tolerates from a gateway beyond those a gateway sends of its own.
+    pub headers: Vec<String>,
+    /// What closing the connection does to the bill.
+    pub disconnect: Disconnect,
+    /// Where each call is appended as one line of JSON when it ends.
+    pub log_file: Option<PathBuf>,
+}
+
+/// Who calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Caller {
+    /// A gateway: headers of its own only.
+    #[default]
+    Gateway,
+    /// An SDK or a person: any headers.
+    Anyone,
+}
+
+/// What closing the connection does to the bill.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Disconnect {
+    /// What was sent is billed.
+    #[default]
+    StopsBill,
+    /// The whole answer is billed.
+    BillsAll,
+}
+
+/// The provider. Clones are the same provider.
+#[derive(Clone, Debug)]
+pub struct FakeProvider {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    setup: Setup,
+    scripts: Mutex<Scripts>,
+    log: Arc<Log>,
+}
+
+#[derive(Debug, Default)]
+struct Scripts {
+    first: VecDeque<Script>,
+    later: usize,
+}
+
+/// One request as it arrived.
+pub(crate) struct Arrived {
+    method: Method,
+    path: String,
+    headers: HeaderMap,
+    body: Bytes,
+    transport: Transport,
+}
+
+/// How a request arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Tcp,
+    InProcess,
+}
+
+/// What becomes of a request.
+pub(crate) enum Outcome {
+    /// A response.
+    Respond { status: u16, headers: HeaderMap, body: Box<ScriptedBody> },
+    /// The connection closes without one.
+    Close,
+}
+
+impl FakeProvider {
+    /// A provider. Fails where the log file cannot be opened.
+    pub fn new(setup: Setup) -> io::Result<Self> {
+        let log = Arc::new(Log::new(setup.log_file.as_deref(), setup.disconnect)?);
+        let scripts = Scripts { first: setup.scripts.iter().cloned().collect(), later: 0 };
+        Ok(Self { shared: Arc::new(Shared { setup, scripts: Mutex::new(scripts), log }) })
+    }
+
+    /// Adds a script for the next call that has none yet.
+    pub fn push(&self, script: Script) {
+        self.scripts().first.push_back(script);
+    }
+
+    /// Every call so far, in order of arrival.
+    pub fn log(&self) -> Vec<Seen> {
+        self.shared.log.calls()
+    }
+
+    /// Waits until `count` calls have ended, then returns all calls.
+    pub async fn ended(&self, count: usize) -> Vec<Seen> {
+        self.shared.log.ended(count).await;
+        self.log()
+    }
+
+    /// Everything improper seen so far.
+    pub fn violations(&self) -> Vec<String> {
+        self.log().into_iter().flat_map(|seen| seen.violations).collect()
+    }
+
+    fn scripts(&self) -> std::sync::MutexGuard<'_, Scripts> {
+        self.shared.scripts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next_script(&self) -> Script {
+        let mut scripts = self.scripts();
+        if let Some(script) = scripts.first.pop_front() {
+            return script;
+        }
+        let otherwise = &self.shared.setup.otherwise;
+        let turn = scripts.later.checked_rem(otherwise.len()).unwrap_or(0);
+        scripts.later += 1;
+        otherwise.get(turn).cloned().unwrap_or_default()
+    }
+
+    /// Judges a request, logs it and does what the script says, up to the head of the response.
+    async fn receive(&self, arrived: Arrived, line: Line) -> Outcome {
+        let number = self.shared.log.arrived(&arrived);
+        let asked = match strict::judge(&self.shared.setup, &arrived) {
+            Ok(asked) => asked,
+            Err(refusal) => {
+                let entry = self.shared.log.open(number, &refusal.violations);
+                return respond(plan::error(&refusal.error), entry, line);
+            }
+        };
+        let mut entry = self.shared.log.open(number, &[]);
+        let script = self.next_script();
+        entry.bills_at_least(script.bills);
+        tokio::time::sleep(Duration::from_millis(script.head_after_ms)).await;
+        match script.head {
+            script::Head::Answer => respond(plan::plan(&script, &asked, number), entry, line),
+            script::Head::Hang => std::future::pending().await,
+            script::Head::Close => {
+                entry.end(Ending::Cut);
+                Outcome::Close
+            }
+        }
+    }
+}
+
+fn respond(planned: Planned, mut entry: log::Entry, line: Line) -> Outcome {
+    entry.answered(planned.status, planned.id.as_deref(), planned.total);
+    let body = Box::new(ScriptedBody::new(planned.parts, planned.end, entry, line));
+    Outcome::Respond { status: planned.status, headers: planned.headers, body }
+}
+
+impl Dispatch for FakeProvider {
+    fn dispatch(&self, call: Call) -> DispatchFuture<'_> {
+        Box::pin(async move {
+            let mut headers = call.headers;
+            headers.extend(call.authorization);
+            let arrived = Arrived {
+                method: call.method,
+                path: call.path,
+                headers,
+                body: call.body.to_bytes(),
+                transport: Transport::InProcess,
+            };
+            let received =
+                tokio::time::timeout(call.headers_timeout, self.receive(arrived, Line::default())).await;
+            match received {
+                Ok(Outcome::Respond { status, headers, body }) => {
+                    Ok(Response { status, headers, body: ResponseBytes::new(*body), address: None })
+                }
+                Ok(Outcome::Close) => {
+                    Err(failed(Cause::Cut, "the connection closed before the response's head"))
+                }
+                Err(_) => Err(failed(Cause::HeadersTimeout, "the response's head did not come in time")),
+            }
+        })
+    }
+}
+
+fn failed(cause: Cause, message: &str) -> DispatchError {
+    DispatchError { cause, message: message.to_owned() }
+}

@@ -1,0 +1,117 @@
+//! A script and what was asked, made into a response.
+
+use std::iter;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::answer::{self, Asked};
+use super::error::ApiError;
+use super::log::Billed;
+use super::script::{After, Body, End, Script};
+
+/// One piece of a body.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    pub(crate) wait: Duration,
+    pub(crate) bytes: Bytes,
+    /// The bill once it has been sent.
+    pub(crate) billed: Option<Billed>,
+}
+
+/// The pieces of a body.
+pub(crate) type Parts = Box<dyn Iterator<Item = Part> + Send>;
+
+/// A response.
+pub(crate) struct Planned {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) parts: Parts,
+    pub(crate) end: End,
+    /// The answer's id.
+    pub(crate) id: Option<String>,
+    /// What the whole of it costs.
+    pub(crate) total: Option<Billed>,
+}
+
+const JSON: &str = "application/json";
+pub(crate) const EVENTS: &str = "text/event-stream";
+
+/// A refusal.
+pub(crate) fn error(error: &ApiError) -> Planned {
+    let parts = vec![part(Duration::ZERO, error.body())];
+    finite(error.status, JSON, parts, End::Complete)
+}
+
+/// The response to an accepted request. `number` makes its id.
+pub(crate) fn plan(script: &Script, asked: &Asked, number: u64) -> Planned {
+    let mut planned = match &script.body {
+        Body::Answer(answer) => {
+            let answered = answer::answer(asked, answer, number);
+            let content_type = if asked.streams() { EVENTS } else { JSON };
+            let total = answered.parts.last().and_then(|part| part.billed);
+            Planned { id: answered.id, total, ..finite(200, content_type, answered.parts, script.end) }
+        }
+        Body::Error { kind, code, message } => {
+            let error = ApiError::invalid(None, code.as_deref(), message.clone()).with_status(500);
+            let error = ApiError { kind: kind.clone(), ..error };
+            finite(500, JSON, vec![part(Duration::ZERO, error.body())], script.end)
+        }
+        Body::Pieces(pieces) => {
+            let pieces =
+                pieces.iter().map(|piece| part(Duration::from_millis(piece.wait_ms), piece.text.clone()));
+            let events = script.headers.get("content-type").is_some_and(|value| value.starts_with(EVENTS));
+            finite(200, if events { EVENTS } else { JSON }, pieces.collect(), script.end)
+        }
+        Body::Pings { every_ms } => {
+            let ping = part(Duration::from_millis(*every_ms), ": ping\n\n".to_owned());
+            let parts = Box::new(iter::repeat(ping));
+            Planned { status: 200, headers: typed(EVENTS), parts, end: script.end, id: None, total: None }
+        }
+    };
+    planned.status = script.status.unwrap_or(planned.status);
+    for (name, value) in &script.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            planned.headers.insert(name, value);
+        }
+    }
+    if script.bills.is_some() {
+        planned.total = script.bills;
+        planned.parts = Box::new(planned.parts.map(|part| Part { billed: None, ..part }));
+    }
+    planned
+}
+
+fn part(wait: Duration, text: String) -> Part {
+    Part { wait, bytes: text.into(), billed: None }
+}
+
+fn finite(status: u16, content_type: &'static str, parts: Vec<Part>, end: End) -> Planned {
+    let mut headers = typed(content_type);
+    if content_type != EVENTS {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(announced(&parts, end)));
+    }
+    Planned { status, headers, parts: Box::new(parts.into_iter()), end, id: None, total: None }
+}
+
+/// The length a buffered body announces: that of the whole, unless it is to look whole when truncated.
+fn announced(parts: &[Part], end: End) -> u64 {
+    let length = |parts: &[Part]| {
+        let length: usize = parts.iter().map(|part| part.bytes.len()).sum();
+        u64::try_from(length).unwrap_or(u64::MAX)
+    };
+    match end {
+        End::Truncate(After::Bytes(bytes)) => length(parts).min(bytes),
+        End::Truncate(After::Pieces(pieces)) => {
+            let pieces = usize::try_from(pieces).unwrap_or(usize::MAX);
+            length(parts.get(..pieces).unwrap_or(parts))
+        }
+        End::Complete | End::Cut(_) | End::Reset(_) | End::Stall(_) => length(parts),
+    }
+}
+
+fn typed(content_type: &'static str) -> HeaderMap {
+    iter::once((CONTENT_TYPE, HeaderValue::from_static(content_type))).collect()
+}

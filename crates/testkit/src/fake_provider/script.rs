@@ -1,0 +1,252 @@
+//! What a call meets, as data: it can be written as JSON on a command line.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::log::Billed;
+
+/// What one call meets. The default is a correct answer at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Script {
+    /// Wait before the head, in milliseconds.
+    pub head_after_ms: u64,
+    /// What comes first.
+    pub head: Head,
+    /// HTTP status, where it is not what the body implies.
+    pub status: Option<u16>,
+    /// Response headers, added or replacing those the body implies.
+    pub headers: BTreeMap<String, String>,
+    /// The body.
+    pub body: Body,
+    /// How the body ends.
+    pub end: End,
+    /// What is billed whatever happens, for bodies that say nothing of tokens and for calls that never get an answer.
+    pub bills: Option<Billed>,
+}
+
+/// What comes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Head {
+    /// A response.
+    #[default]
+    Answer,
+    /// Nothing, for ever.
+    Hang,
+    /// The end of the connection.
+    Close,
+}
+
+/// A response's body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Body {
+    /// The correct answer to what was asked.
+    Answer(Answer),
+    /// An error in OpenAI's form; without a status of the script's own, 500.
+    Error {
+        /// `error.type`.
+        kind: String,
+        /// `error.code`.
+        code: Option<String>,
+        /// `error.message`.
+        message: String,
+    },
+    /// These pieces, whatever was asked.
+    Pieces(Vec<Piece>),
+    /// SSE comments for ever.
+    Pings {
+        /// Milliseconds before each.
+        every_ms: u64,
+    },
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self::Answer(Answer::default())
+    }
+}
+
+/// A correct answer's text and pace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Answer {
+    /// What is said where no tool is called and no format asked for.
+    pub text: String,
+    /// Milliseconds before the first content: before the body, if it is not a stream.
+    pub first_content_ms: u64,
+    /// Milliseconds before each later piece of content of a stream.
+    pub interval_ms: u64,
+    /// Whether usage is reported.
+    pub usage: Usage,
+}
+
+impl Default for Answer {
+    fn default() -> Self {
+        Self {
+            text: "Hello from the fake provider. It counts its words.".to_owned(),
+            first_content_ms: 0,
+            interval_ms: 0,
+            usage: Usage::Honest,
+        }
+    }
+}
+
+/// Whether usage is reported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Usage {
+    /// As the API says, and true.
+    #[default]
+    Honest,
+    /// Never, though it is billed.
+    Absent,
+}
+
+/// One piece of a body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Piece {
+    /// Milliseconds before it.
+    #[serde(default)]
+    pub wait_ms: u64,
+    /// Its bytes, as text.
+    pub text: String,
+}
+
+/// How a body ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// When all is said.
+    #[default]
+    Complete,
+    /// Early, but as if that were all.
+    Truncate(After),
+    /// Early: the connection closes.
+    Cut(After),
+    /// Early: the connection is reset (TCP RST).
+    Reset(After),
+    /// Never: nothing more comes.
+    Stall(After),
+}
+
+/// A place in a body. One beyond its end is never reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum After {
+    /// So many bytes.
+    Bytes(u64),
+    /// So many pieces: a stream's first is the role of the first choice.
+    Pieces(u64),
+}
+
+impl Script {
+    /// A correct answer with this text.
+    pub fn says(text: &str) -> Self {
+        Self::answers(Answer { text: text.to_owned(), ..Answer::default() })
+    }
+
+    /// A correct answer at a pace.
+    pub fn answers(answer: Answer) -> Self {
+        Self { body: Body::Answer(answer), ..Self::default() }
+    }
+
+    /// A correct answer whose first content takes its time.
+    pub fn slow_first_content(ms: u64) -> Self {
+        Self::answers(Answer { first_content_ms: ms, ..Answer::default() })
+    }
+
+    /// An error answer.
+    pub fn error(status: u16, kind: &str, code: Option<&str>, message: &str) -> Self {
+        let body =
+            Body::Error { kind: kind.to_owned(), code: code.map(str::to_owned), message: message.to_owned() };
+        Self { status: Some(status), body, ..Self::default() }
+    }
+
+    /// 429 with `retry-after` in seconds.
+    pub fn rate_limited(retry_after_s: u32) -> Self {
+        Self::error(429, "requests", Some("rate_limit_exceeded"), "Rate limit reached.")
+            .with_header("retry-after", &retry_after_s.to_string())
+    }
+
+    /// 500.
+    pub fn server_error() -> Self {
+        Self::error(500, "server_error", None, "The server had an error while processing your request.")
+    }
+
+    /// 200 and at once an `overloaded_error` event.
+    pub fn overloaded_event() -> Self {
+        let error =
+            r#"{"error":{"message":"Overloaded","type":"overloaded_error","param":null,"code":null}}"#;
+        Self::events(&[&format!("data: {error}\n\n")])
+    }
+
+    /// An event stream of these events, framing included.
+    pub fn events(events: &[&str]) -> Self {
+        let pieces = events.iter().map(|event| Piece { wait_ms: 0, text: (*event).to_owned() }).collect();
+        Self { body: Body::Pieces(pieces), ..Self::default() }
+            .with_header("content-type", "text/event-stream")
+    }
+
+    /// A 200 whose JSON body is this text.
+    pub fn text(text: &str) -> Self {
+        Self { body: Body::Pieces(vec![Piece { wait_ms: 0, text: text.to_owned() }]), ..Self::default() }
+    }
+
+    /// Bytes that are no answer, under the right content type.
+    pub fn garbage() -> Self {
+        Self::text("\u{1}\u{2}]]{{ not an answer \u{fffd}")
+    }
+
+    /// An HTML page with a status, as proxies in front of providers send them.
+    pub fn html(status: u16) -> Self {
+        let page = "<html><head><title>Bad gateway</title></head><body><h1>Bad gateway</h1></body></html>\n";
+        Self { status: Some(status), ..Self::text(page) }.with_header("content-type", "text/html")
+    }
+
+    /// A correct answer under the wrong content type.
+    pub fn wrong_content_type() -> Self {
+        Self::default().with_header("content-type", "application/octet-stream")
+    }
+
+    /// A redirect.
+    pub fn redirect(location: &str) -> Self {
+        Self { status: Some(307), ..Self::text("") }.with_header("location", location)
+    }
+
+    /// No response, ever.
+    pub fn hangs() -> Self {
+        Self { head: Head::Hang, ..Self::default() }
+    }
+
+    /// The connection closes before the head.
+    pub fn closes() -> Self {
+        Self { head: Head::Close, ..Self::default() }
+    }
+
+    /// A stream's role, then silence.
+    pub fn role_then_silence() -> Self {
+        Self::default().ending(End::Stall(After::Pieces(1)))
+    }
+
+    /// Comments, for ever.
+    pub fn pings(every_ms: u64) -> Self {
+        Self { body: Body::Pings { every_ms }, ..Self::default() }
+    }
+
+    /// The script with another end.
+    #[must_use]
+    pub fn ending(self, end: End) -> Self {
+        Self { end, ..self }
+    }
+
+    /// The script with a response header.
+    #[must_use]
+    pub fn with_header(mut self, name: &str, value: &str) -> Self {
+        self.headers.insert(name.to_owned(), value.to_owned());
+        self
+    }
+}

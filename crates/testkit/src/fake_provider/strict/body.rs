@@ -1,0 +1,152 @@
+//! Request bodies.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::{Map, Value};
+
+use super::fields::{self, Field, Presence};
+use super::{Findings, GATEWAY_FIELDS, messages};
+use crate::fake_provider::Setup;
+use crate::fake_provider::answer::{Asked, TextAsked};
+use crate::fake_provider::error::ApiError;
+
+/// Reads a chat or completion request.
+pub(super) fn text(setup: &Setup, body: &[u8], known: &[Field], findings: &mut Findings) -> Option<Asked> {
+    let body = top_level(setup, body, known, findings)?;
+    let whole =
+        |name: &str| body.get(name).and_then(Value::as_u64).and_then(|number| usize::try_from(number).ok());
+    let stream = body.get("stream").and_then(Value::as_bool).unwrap_or(false);
+    let options = body.get("stream_options").filter(|options| !options.is_null());
+    if options.is_some() && !stream {
+        findings.invalid(
+            "stream_options",
+            "invalid_value",
+            "'stream_options' is only allowed when 'stream' is true.",
+        );
+    }
+    let unknown = options.and_then(Value::as_object).into_iter().flat_map(Map::keys);
+    for name in unknown.filter(|name| !matches!(name.as_str(), "include_usage" | "include_obfuscation")) {
+        let param = format!("stream_options.{name}");
+        findings.invalid(&param, "unknown_parameter", format!("Unknown parameter: '{param}'."));
+    }
+    let mut asked = TextAsked {
+        chat: body.contains_key("messages"),
+        model: model(&body),
+        stream,
+        include_usage: options.and_then(|options| options.get("include_usage")?.as_bool()).unwrap_or(false),
+        choices: whole("n").unwrap_or(1),
+        output_max: whole("max_tokens").into_iter().chain(whole("max_completion_tokens")).min(),
+        ..TextAsked::default()
+    };
+    if let Some(prompt) = body.get("prompt") {
+        let prompts = messages::inputs("prompt", prompt, findings);
+        asked.prompt_tokens = prompts.iter().sum();
+        asked.choices = asked.choices.saturating_mul(prompts.len());
+    }
+    if let Some(said) = body.get("messages") {
+        asked.prompt_tokens = messages::messages(said, findings);
+        asked.formatted = formatted(&body);
+        let tools = body.get("tools").unwrap_or(&Value::Null);
+        asked.call = messages::tools(tools, body.get("tool_choice"), findings);
+    }
+    Some(Asked::Text(asked))
+}
+
+/// Reads an embedding request.
+pub(super) fn embeddings(setup: &Setup, body: &[u8], findings: &mut Findings) -> Option<Asked> {
+    let body = top_level(setup, body, fields::EMBEDDING, findings)?;
+    let base64 = match body.get("encoding_format").and_then(Value::as_str) {
+        None | Some("float") => false,
+        Some("base64") => true,
+        Some(_) => {
+            findings.invalid("encoding_format", "invalid_value", "Invalid value for 'encoding_format'.");
+            false
+        }
+    };
+    let dimensions =
+        body.get("dimensions").and_then(Value::as_u64).and_then(|number| usize::try_from(number).ok());
+    let inputs = messages::inputs("input", body.get("input")?, findings);
+    Some(Asked::Embeddings { model: model(&body), inputs, dimensions: dimensions.unwrap_or(8), base64 })
+}
+
+fn model(body: &Map<String, Value>) -> String {
+    body.get("model").and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// A JSON answer where one is asked for.
+fn formatted(body: &Map<String, Value>) -> Option<String> {
+    let kind = body.get("response_format")?.get("type")?.as_str()?;
+    matches!(kind, "json_object" | "json_schema").then(|| "{}".to_owned())
+}
+
+/// The fields of a body, each known, of its type, once; `None` where it is no object at all.
+fn top_level(
+    setup: &Setup,
+    body: &[u8],
+    known: &[Field],
+    findings: &mut Findings,
+) -> Option<Map<String, Value>> {
+    let Ok(Members(members)) = serde_json::from_slice(body) else {
+        let message = "We could not parse the JSON body of your request.";
+        findings.add("the body is not a JSON object", ApiError::invalid(None, None, message.to_owned()));
+        return None;
+    };
+    let mut fields = Map::new();
+    for (name, value) in members {
+        let field = known.iter().find(|field| field.name == name);
+        if GATEWAY_FIELDS.contains(&name.as_str()) && field.is_none() && !setup.fields.contains(&name) {
+            let error = ApiError::invalid(
+                Some(&name),
+                Some("unknown_parameter"),
+                format!("Unknown parameter: '{name}'."),
+            );
+            findings.add(format!("gateway field '{name}' leaked"), error);
+        } else if field.is_none() && !setup.fields.contains(&name) {
+            findings.invalid(&name, "unknown_parameter", format!("Unknown parameter: '{name}'."));
+        } else if let Some(problem) = field.and_then(|field| field.problem(&value)) {
+            findings.invalid(&name, "invalid_type", problem);
+        }
+        if fields.insert(name.clone(), value).is_some() {
+            findings.invalid(&name, "invalid_value", format!("Duplicate parameter: '{name}'."));
+        }
+    }
+    for field in known.iter().filter(|field| field.presence == Presence::Required) {
+        if !fields.contains_key(field.name) {
+            let message = format!("Missing required parameter: '{}'.", field.name);
+            findings.invalid(field.name, "missing_required_parameter", message);
+        }
+    }
+    let model = model(&fields);
+    if findings.error.is_none() && !setup.models.is_empty() && !setup.models.contains(&model) {
+        let message = format!("The model `{model}` does not exist or you do not have access to it.");
+        let error = ApiError::invalid(None, Some("model_not_found"), message).with_status(404);
+        findings.add(format!("unknown model '{model}'"), error);
+    }
+    Some(fields)
+}
+
+/// The members of an object, in order, duplicates kept.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Reader)
+    }
+}

@@ -1,0 +1,137 @@
+//! The parts of a body that are read more deeply: messages, tools, prompts. Counts the words in them.
+
+use serde_json::Value;
+
+use super::Findings;
+use crate::fake_provider::answer::count;
+
+/// What an image, a sound or a file counts as.
+const MEDIA_TOKENS: u64 = 85;
+
+/// Checks messages; their tokens.
+pub(super) fn messages(messages: &Value, findings: &mut Findings) -> u64 {
+    let Some(messages) = messages.as_array().filter(|messages| !messages.is_empty()) else {
+        findings.invalid("messages", "empty_array", "Invalid 'messages': empty array.");
+        return 0;
+    };
+    let all = messages.iter().enumerate();
+    all.map(|(index, message)| one_message(message, &format!("messages[{index}]"), findings)).sum()
+}
+
+fn one_message(message: &Value, path: &str, findings: &mut Findings) -> u64 {
+    let role = message.get("role").and_then(Value::as_str).unwrap_or_default();
+    if !matches!(role, "developer" | "system" | "user" | "assistant" | "tool" | "function") {
+        findings.invalid(
+            &format!("{path}.role"),
+            "invalid_value",
+            format!("Invalid value for '{path}.role'."),
+        );
+    }
+    if role == "tool" && message.get("tool_call_id").and_then(Value::as_str).is_none() {
+        let param = format!("{path}.tool_call_id");
+        findings.invalid(
+            &param,
+            "missing_required_parameter",
+            format!("Missing required parameter: '{param}'."),
+        );
+    }
+    let called = called(message);
+    match message.get("content") {
+        Some(Value::String(text)) => called + count(text),
+        Some(Value::Array(parts)) if !parts.is_empty() => {
+            let parts = parts.iter().enumerate();
+            called
+                + parts
+                    .map(|(index, part)| one_part(part, &format!("{path}.content[{index}]"), findings))
+                    .sum::<u64>()
+        }
+        None | Some(Value::Null) if role == "assistant" && message.get("tool_calls").is_some() => called,
+        None | Some(_) => {
+            let param = format!("{path}.content");
+            findings.invalid(&param, "invalid_type", format!("Invalid type for '{param}'."));
+            0
+        }
+    }
+}
+
+fn one_part(part: &Value, path: &str, findings: &mut Findings) -> u64 {
+    let kind = part.get("type").and_then(Value::as_str).unwrap_or_default();
+    let member = part.get(kind);
+    let tokens = match kind {
+        "text" | "refusal" => member.and_then(Value::as_str).map(count),
+        "image_url" => member.and_then(|image| image.get("url")?.as_str()).map(|_| MEDIA_TOKENS),
+        "input_audio" => member.and_then(|audio| audio.get("data")?.as_str()).map(|_| MEDIA_TOKENS),
+        "file" => member.filter(|file| file.is_object()).map(|_| MEDIA_TOKENS),
+        _ => None,
+    };
+    tokens.unwrap_or_else(|| {
+        findings.invalid(path, "invalid_value", format!("Invalid value for '{path}'."));
+        0
+    })
+}
+
+fn called(message: &Value) -> u64 {
+    let calls = message.get("tool_calls").and_then(Value::as_array).into_iter().flatten();
+    let arguments = calls.filter_map(|call| call.pointer("/function/arguments")?.as_str());
+    arguments.map(count).sum()
+}
+
+/// Checks tools; the one to call, if one is forced: its name and the smallest arguments its schema takes.
+pub(super) fn tools(
+    tools: &Value,
+    choice: Option<&Value>,
+    findings: &mut Findings,
+) -> Option<(String, String)> {
+    let mut offered = Vec::new();
+    for (index, tool) in tools.as_array().into_iter().flatten().enumerate() {
+        let name = tool.pointer("/function/name").and_then(Value::as_str);
+        match (tool.get("type").and_then(Value::as_str), name) {
+            (Some("function"), Some(name)) => offered.push((name, tool.pointer("/function/parameters"))),
+            (Some("custom"), _) => {}
+            (_, _) => {
+                let param = format!("tools[{index}]");
+                findings.invalid(&param, "invalid_value", format!("Invalid value for '{param}'."));
+            }
+        }
+    }
+    let wanted = choice.and_then(|choice| choice.pointer("/function/name")).and_then(Value::as_str);
+    let forced = wanted.is_some() || choice.and_then(Value::as_str) == Some("required");
+    let tool = offered.iter().find(|(name, _)| wanted.is_none_or(|wanted| wanted == *name));
+    if forced && tool.is_none() {
+        findings.invalid("tool_choice", "invalid_value", "Invalid value for 'tool_choice': no such tool.");
+    }
+    let (name, parameters) = tool.filter(|_| forced)?;
+    Some(((*name).to_owned(), arguments(*parameters).to_string()))
+}
+
+fn arguments(schema: Option<&Value>) -> Value {
+    let required = schema.and_then(|schema| schema.get("required")?.as_array()).into_iter().flatten();
+    let value = |name: &str| match schema
+        .and_then(|schema| schema.get("properties")?.get(name)?.get("type")?.as_str())
+    {
+        Some("string") => Value::from("some words"),
+        Some("integer" | "number") => Value::from(1),
+        Some("boolean") => Value::from(true),
+        Some("array") => Value::Array(Vec::new()),
+        _ => Value::Null,
+    };
+    required.filter_map(Value::as_str).map(|name| (name.to_owned(), value(name))).collect()
+}
+
+/// The tokens of each prompt or input: a text, texts, token ids, or lists of token ids.
+pub(super) fn inputs(name: &str, value: &Value, findings: &mut Findings) -> Vec<u64> {
+    let ids = |value: &Value| {
+        let ids = value.as_array().filter(|ids| !ids.is_empty() && ids.iter().all(Value::is_u64))?;
+        u64::try_from(ids.len()).ok()
+    };
+    let one = |value: &Value| value.as_str().map(count).or_else(|| ids(value));
+    let tokens = match (one(value), value.as_array()) {
+        (Some(tokens), _) => Some(vec![tokens]),
+        (None, Some(several)) if !several.is_empty() => several.iter().map(one).collect(),
+        (None, _) => None,
+    };
+    tokens.unwrap_or_else(|| {
+        findings.invalid(name, "invalid_type", format!("Invalid type for '{name}'."));
+        Vec::new()
+    })
+}

@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+"""Proves the fake provider by the official OpenAI Python client: what the client accepts from the fake, it would
+accept from a provider.
+
+Usage: python3 tests/sdk/prove_fake.py [path of the fake-provider binary]
+
+Without a path the binary is built by cargo. The client is installed, pinned by requirements.txt beside this file, into
+a virtual environment under target/, and this file runs again inside it.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import venv
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+KEY = "sk-fake"
+MODEL = "fake-model"
+TEXT = "Hello from the fake provider. It counts its words."
+MESSAGES = [{"role": "user", "content": "What is the weather?"}]
+TOOLS = [
+    {
+        "type": "function",
+        "function": {
+            "name": "get_weather",
+            "parameters": {
+                "type": "object",
+                "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
+                "required": ["city", "days"],
+            },
+        },
+    }
+]
+
+
+def environment_python() -> Path:
+    """The interpreter of an environment that holds exactly the pinned requirements."""
+    digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
+    home = ROOT / "target" / f"sdk-python-{digest}"
+    python = home / "bin" / "python"
+    done = home / "complete"
+    if not done.exists():
+        venv.create(home, with_pip=True, clear=True)
+        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", REQUIREMENTS]
+        subprocess.run(install, check=True)
+        done.touch()
+    return python
+
+
+def fake_provider_binary() -> Path:
+    if len(sys.argv) > 1:
+        return Path(sys.argv[1])
+    build = ["cargo", "build", "--quiet", "-p", "trunkline-testkit", "--bin", "fake-provider"]
+    subprocess.run(build, check=True, cwd=ROOT)
+    return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug" / "fake-provider"
+
+
+@contextmanager
+def provider(**setup):
+    """A client of a fresh fake provider."""
+    import openai
+
+    setup = {"key": KEY, "caller": "anyone", "models": [MODEL], **setup}
+    process = subprocess.Popen([fake_provider_binary(), json.dumps(setup)], stdout=subprocess.PIPE, text=True)
+    try:
+        base_url = json.loads(process.stdout.readline())["base_url"]
+        with openai.OpenAI(base_url=base_url, api_key=KEY, max_retries=0, timeout=10) as client:
+            yield client
+    finally:
+        process.kill()
+        process.wait()
+
+
+def check_chat():
+    with provider() as client:
+        answer = client.chat.completions.create(model=MODEL, messages=MESSAGES, n=2)
+        assert [choice.message.content for choice in answer.choices] == [TEXT, TEXT]
+        assert answer.choices[0].finish_reason == "stop"
+        usage = answer.usage
+        assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (4, 18, 22)
+        image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+        content = [{"type": "text", "text": "Look:"}, image]
+        answer = client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": content}])
+        assert answer.usage.prompt_tokens == 86
+
+
+def check_stream():
+    with provider() as client:
+        options = {"include_usage": True}
+        stream = client.chat.completions.create(
+            model=MODEL, messages=MESSAGES, max_tokens=3, stream=True, stream_options=options
+        )
+        chunks = list(stream)
+        text = "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices)
+        assert text == "Hello from the ", text
+        assert chunks[0].choices[0].delta.role == "assistant"
+        assert chunks[-2].choices[0].finish_reason == "length"
+        assert chunks[-1].choices == [] and chunks[-1].usage.completion_tokens == 3
+        with client.chat.completions.stream(model=MODEL, messages=MESSAGES) as helper:
+            final = helper.get_final_completion()
+        assert final.choices[0].message.content == TEXT
+
+
+def check_tools():
+    with provider() as client:
+        ask = {"model": MODEL, "messages": MESSAGES, "tools": TOOLS, "tool_choice": "required"}
+        message = client.chat.completions.create(**ask).choices[0].message
+        (call,) = message.tool_calls
+        assert call.function.name == "get_weather"
+        assert json.loads(call.function.arguments) == {"city": "some words", "days": 1}
+        with client.chat.completions.stream(**ask) as helper:
+            streamed = helper.get_final_completion().choices[0]
+        assert streamed.finish_reason == "tool_calls"
+        assert streamed.message.tool_calls[0].function.arguments == call.function.arguments
+        result = {"role": "tool", "tool_call_id": call.id, "content": "sunny"}
+        messages = [*MESSAGES, message.model_dump(exclude_none=True), result]
+        answer = client.chat.completions.create(model=MODEL, messages=messages, tools=TOOLS)
+        assert answer.choices[0].message.content == TEXT
+
+
+def check_completions():
+    with provider() as client:
+        answer = client.completions.create(model=MODEL, prompt=["one", "two three"])
+        assert [choice.text for choice in answer.choices] == [TEXT, TEXT]
+        assert answer.usage.prompt_tokens == 3
+        stream = client.completions.create(model=MODEL, prompt="one", stream=True)
+        assert "".join(chunk.choices[0].text for chunk in stream) == TEXT
+
+
+def check_embeddings():
+    with provider() as client:
+        answer = client.embeddings.create(model=MODEL, input=["one", "two three"], dimensions=4)
+        assert [item.embedding for item in answer.data] == [[0, 1, 0, 0], [0, 0, 1, 0]]
+        floats = client.embeddings.create(model=MODEL, input="one", dimensions=4, encoding_format="float")
+        assert floats.data[0].embedding == [0, 1, 0, 0] and floats.usage.total_tokens == 1
+
+
+def check_models():
+    with provider() as client:
+        assert [model.id for model in client.models.list()] == [MODEL]
+
+
+def raises(kind, call):
+    """The error of this kind that a call ends in."""
+    try:
+        call()
+    except kind as error:
+        return error
+    raise AssertionError(f"no {kind.__name__}")
+
+
+def check_errors():
+    import openai
+
+    limited = {
+        "status": 429,
+        "headers": {"retry-after": "7"},
+        "body": {"error": {"kind": "requests", "code": "rate_limit_exceeded", "message": "Slow down."}},
+    }
+    broken = {"body": {"error": {"kind": "server_error", "code": None, "message": "Broken."}}}
+    overloaded = {
+        "headers": {"content-type": "text/event-stream"},
+        "body": {"pieces": [{"text": 'data: {"error":{"message":"Overloaded","type":"overloaded_error"}}\n\n'}]},
+    }
+    cut = {"end": {"cut": {"pieces": 3}}}
+    with provider(scripts=[limited, broken, overloaded, cut]) as client:
+
+        def ask(**more):
+            return client.chat.completions.create(**{"model": MODEL, "messages": MESSAGES, **more})
+
+        error = raises(openai.RateLimitError, ask)
+        assert error.code == "rate_limit_exceeded" and error.response.headers["retry-after"] == "7"
+        assert raises(openai.InternalServerError, ask).type == "server_error"
+        assert raises(openai.APIError, lambda: list(ask(stream=True))).message == "Overloaded"
+        raises(openai.APIConnectionError, lambda: list(ask(stream=True)))
+        assert raises(openai.NotFoundError, lambda: ask(model="other")).code == "model_not_found"
+        error = raises(openai.BadRequestError, lambda: ask(extra_body={"routing": {}}))
+        assert (error.code, error.param) == ("unknown_parameter", "routing")
+        stranger = client.with_options(api_key="sk-wrong")
+        assert raises(openai.AuthenticationError, stranger.models.list).code == "invalid_api_key"
+
+
+CHECKS = [check_chat, check_stream, check_tools, check_completions, check_embeddings, check_models, check_errors]
+
+
+def main() -> int:
+    failed = 0
+    for check in CHECKS:
+        try:
+            check()
+            print(f"ok      {check.__name__}")
+        except Exception as error:  # one check's failure must not hide the others'
+            failed += 1
+            print(f"FAILED  {check.__name__}: {type(error).__name__}: {error}")
+    print(f"{len(CHECKS) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    if "TRUNKLINE_SDK_PYTHON" not in os.environ:
+        python = str(environment_python())
+        arguments = [python, __file__, str(fake_provider_binary())]
+        os.execve(python, arguments, {**os.environ, "TRUNKLINE_SDK_PYTHON": "1"})
+    sys.exit(main())
