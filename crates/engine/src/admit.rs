@@ -1,0 +1,216 @@
+//! May they: reads the body, skims it, checks the key's rate limits, and hands out the guard that records the request
+//! whatever happens to it.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use trunkline_domain::id::RequestId;
+use trunkline_domain::ledger::{Payer, RequestRecord};
+use trunkline_domain::plan::{AttemptLimits, RoutePlan, Step};
+use trunkline_domain::{Error, ErrorKind, ModelName, Text};
+use trunkline_ledger::guard::RequestGuard;
+use trunkline_ledger::window::{RatePermit, RateRefusal};
+use trunkline_wire::codec::{Codec, FieldError, Skim};
+use trunkline_wire::codec_for;
+use trunkline_wire::envelope::Envelope;
+use trunkline_wire::headers::{Direction, cross};
+
+use crate::core::Core;
+use crate::deliver::Refusal;
+use crate::inbound::{Body, Inbound};
+use crate::keys::KeyRecord;
+use crate::meter::prompt_estimate;
+use crate::request::{Outgoing, ReceiptWish, Request, Trail};
+use crate::snapshot::Snapshot;
+
+/// The longest text taken over from a request into rows: `user`, `session_id`, a tag, a client's request id.
+const LABEL_BYTES_MAX: usize = 256;
+/// The most tags of a request.
+const TAGS_MAX: usize = 16;
+/// Output a request without a cap is expected to have, for the tokens-per-minute window.
+const OUTPUT_EXPECTED: u64 = 1_024;
+
+/// A request that may go on.
+pub(crate) struct Admitted {
+    pub(crate) request: Request,
+    pub(crate) outgoing: Outgoing,
+}
+
+/// What a body says, or why it cannot be read; the record is written either way.
+struct Read {
+    envelope: Envelope,
+    skim: Skim,
+    body: Body,
+}
+
+pub(crate) async fn admit(
+    core: &Arc<Core>,
+    snapshot: Arc<Snapshot>,
+    key: Arc<KeyRecord>,
+    id: RequestId,
+    inbound: Inbound,
+    arrived_ms: u64,
+) -> Result<Admitted, Refusal> {
+    let Inbound { origin, dialect, headers, body } = inbound;
+    let codec = codec_for(dialect);
+    let ticket = core.journal.ticket().await.map_err(|full| {
+        let message = "the journal has no room, so nothing is dispatched that could not be recorded: free disk space \
+                       or wait until the store has caught up";
+        Error::new(ErrorKind::JournalFull, message).because(full)
+    })?;
+    let arrived_at = core.clock.now();
+    let mut guard =
+        RequestGuard::new(ticket, draft(codec, &key, id, &headers, arrived_at), core.clock.clone());
+    let read = match read(codec, body.await).and_then(|read| check_routing(&read.skim).map(|()| read)) {
+        Ok(read) => read,
+        Err(error) => return Err(refuse_early(core, codec, guard, error)),
+    };
+    let payer = payer(&key, &read.skim);
+    if let Some(record) = guard.record_mut() {
+        record.payer = Some(payer.clone());
+        record.streamed = read.skim.stream;
+        record.model_asked = ModelName(cut(&read.skim.model));
+    }
+    let permit = match take_rate(core, &key, &read.skim) {
+        Ok(permit) => permit,
+        Err(error) => return Err(refuse_early(core, codec, guard, error)),
+    };
+    let delivery = snapshot.delivery(&read.skim.model);
+    let receipt = match headers.get("x-trunkline-receipt").map(http::HeaderValue::as_bytes) {
+        Some(b"full") => ReceiptWish::Full,
+        _ => ReceiptWish::None,
+    };
+    let plan = RoutePlan {
+        root: Step::InOrder { steps: Vec::new(), on: trunkline_domain::plan::CauseSet::default() },
+        limits: AttemptLimits {
+            attempts_max: snapshot.limits.attempts_max,
+            deadlines: snapshot.limits.deadlines,
+        },
+        excluded: Vec::new(),
+        world_version: 0,
+        seed: 0,
+    };
+    let outgoing = Outgoing {
+        envelope: read.envelope,
+        headers: crossing(codec, &headers),
+        plan,
+        memory: read.body.memory,
+    };
+    let request = Request {
+        core: core.clone(),
+        snapshot,
+        id,
+        origin,
+        codec,
+        key,
+        payer,
+        skim: read.skim,
+        guard,
+        permit,
+        arrived_at,
+        arrived_ms,
+        delivery,
+        receipt,
+        trail: Trail::default(),
+    };
+    Ok(Admitted { request, outgoing })
+}
+
+fn draft(
+    codec: &'static dyn Codec,
+    key: &KeyRecord,
+    id: RequestId,
+    headers: &HeaderMap,
+    arrived_at: trunkline_domain::UnixMs,
+) -> RequestRecord {
+    let client_request_id = headers.get("x-request-id").and_then(|value| value.to_str().ok()).map(cut);
+    RequestRecord {
+        id,
+        payer: Some(payer(key, &Skim::default())),
+        operation: codec.operation(),
+        streamed: false,
+        model_asked: ModelName::from(""),
+        client_request_id,
+        arrived_at,
+        total_ms: 0,
+        attempts: 0,
+        final_attempt: None,
+        status: 0,
+        error: None,
+        losses: Vec::new(),
+    }
+}
+
+fn read(codec: &'static dyn Codec, body: Result<Body, Error>) -> Result<Read, Error> {
+    let body = body?;
+    let envelope = Envelope::parse(body.bytes.clone()).map_err(|error| {
+        Error::new(ErrorKind::InvalidRequest, format!("the request body cannot be read: {error}"))
+    })?;
+    let skim = codec.skim(&envelope).map_err(|FieldError { field, message }| {
+        Error::new(ErrorKind::InvalidRequest, message).about(field)
+    })?;
+    if skim.model.is_empty() {
+        let message = "the request names no model: set `model`, for example \"sandbox/echo-small\"; GET /v1/models lists all";
+        return Err(Error::new(ErrorKind::InvalidRequest, message).about("model"));
+    }
+    Ok(Read { envelope, skim, body })
+}
+
+/// The `routing` object has no members yet: whatever stands in it would be ignored, so it is refused.
+fn check_routing(skim: &Skim) -> Result<(), Error> {
+    let Some(member) = skim.routing_members.first() else { return Ok(()) };
+    let message = format!(
+        "`routing.{member}` is not known to this version of the gateway: remove it; nothing in `routing` is ever ignored"
+    );
+    Err(Error::new(ErrorKind::UnsupportedParameter, message).about(format!("routing.{member}")))
+}
+
+fn refuse_early(core: &Core, codec: &'static dyn Codec, guard: RequestGuard, error: Error) -> Refusal {
+    core.metrics.request_ended(codec.operation(), error.status(), Some(error.kind));
+    guard.finish(error.status(), Some(Text::from(error.kind.facts().code)), None);
+    Refusal::from(error)
+}
+
+fn take_rate(core: &Core, key: &KeyRecord, skim: &Skim) -> Result<RatePermit, Error> {
+    let output = skim.output_max.as_ref().map_or(OUTPUT_EXPECTED, |max| max.tokens);
+    let tokens = prompt_estimate(skim).saturating_add(output.saturating_mul(u64::from(skim.choices)));
+    key.rates.admit(core.clock.monotonic_ms(), tokens).map_err(|refusal| over_limit(&refusal))
+}
+
+fn over_limit(refusal: &RateRefusal) -> Error {
+    let RateRefusal { which, limit, retry_after_ms, .. } = refusal;
+    let wait = std::time::Duration::from_millis(*retry_after_ms);
+    let message = format!(
+        "the key's limit of {limit} {} is reached: try again in {:.1} s",
+        which.as_str(),
+        wait.as_secs_f64()
+    );
+    Error::new(ErrorKind::RateLimited, message).retry_after(wait)
+}
+
+fn payer(key: &KeyRecord, skim: &Skim) -> Payer {
+    Payer {
+        organisation: key.facts.organisation,
+        team: key.facts.team,
+        user: key.facts.user,
+        key: key.facts.id,
+        end_user: skim.end_user.as_deref().map(cut),
+        session: skim.session.as_deref().map(cut),
+        tags: skim.tags.iter().take(TAGS_MAX).map(|tag| cut(tag)).collect(),
+        experiment: None,
+        variant: None,
+    }
+}
+
+/// A caller's text for a row, cut to a sane length.
+fn cut(text: &str) -> Text {
+    let end = text.floor_char_boundary(LABEL_BYTES_MAX);
+    Text::from(text.get(..end).unwrap_or_default())
+}
+
+fn crossing(codec: &'static dyn Codec, headers: &HeaderMap) -> HeaderMap {
+    let mut crossing = HeaderMap::new();
+    cross(codec.dialect(), Direction::Request, headers, &mut crossing);
+    crossing.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    crossing
+}

@@ -1,0 +1,75 @@
+//! `[routes.NAME]`: a model name of the operator's own, with fallbacks.
+//!
+//! Not the planning: only what was asked for. Look first at [`Route`].
+
+use std::time::Duration;
+
+use trunkline_domain::{ModelName, Text};
+
+use super::account::Timeouts;
+use super::limits::{attempts_max, heartbeat};
+use super::model::name;
+use super::problem::Place;
+use super::reader::{Table, Value};
+
+/// Most targets of one route.
+pub const TARGETS_MAX: usize = 64;
+
+/// A model name callers can use, and what stands behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// What callers write as `model`.
+    pub name: Text,
+    /// Model names or `account/upstream-id`, tried in order.
+    pub targets: Vec<ModelName>,
+    /// Deadlines that differ from the accounts'.
+    pub timeouts: Timeouts,
+    /// Whether answers carry cost and provider.
+    pub annotate: bool,
+    /// Silence after which a waiting stream gets a comment line; without one, the server's.
+    pub heartbeat: Option<Duration>,
+    /// Upstream attempts of one request; without a number, the server's.
+    pub attempts_max: Option<u8>,
+}
+
+/// A target and where it stands, for the checks across tables.
+#[derive(Clone, Debug)]
+pub(super) struct PlacedTarget {
+    pub(super) name: ModelName,
+    pub(super) place: Place,
+}
+
+impl Route {
+    pub(super) fn read(route: &str, table: &mut Table<'_>) -> (Self, Vec<PlacedTarget>) {
+        let list = table.get("targets");
+        if list.is_none() {
+            table.missing("targets", "a list of model names, the first is tried first");
+        }
+        let placed = list.map(|list| targets(&list)).unwrap_or_default();
+        let route = Self {
+            name: Text::from(route),
+            targets: placed.iter().map(|target| target.name.clone()).collect(),
+            timeouts: Timeouts::read(table).unwrap_or_default(),
+            annotate: table.switch("annotate").unwrap_or(false),
+            heartbeat: heartbeat(table),
+            attempts_max: attempts_max(table),
+        };
+        (route, placed)
+    }
+}
+
+fn targets(value: &Value<'_>) -> Vec<PlacedTarget> {
+    let Some(list) = value.list() else { return Vec::new() };
+    if list.is_empty() || list.len() > TARGETS_MAX {
+        value.error(format!("must hold between 1 and {TARGETS_MAX} model names"));
+    }
+    let mut targets: Vec<PlacedTarget> = Vec::new();
+    for item in list {
+        let Some(text) = name(&item) else { continue };
+        if targets.iter().any(|other| other.name.as_str() == text) {
+            item.error("is there twice");
+        }
+        targets.push(PlacedTarget { name: ModelName::from(text), place: item.place });
+    }
+    targets
+}

@@ -1,0 +1,45 @@
+//! The engine's shared parts: what every request and every background task refers to.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use trunkline_ledger::Clock;
+use trunkline_ledger::journal::Journal;
+
+use crate::configurator::Configurator;
+use crate::health::RetryBudget;
+use crate::keys::Keys;
+use crate::measure::Measure;
+use crate::snapshot::Snapshots;
+use crate::tasks::Tasks;
+use crate::telemetry::metrics::Metrics;
+
+/// Shared by reference, never copied.
+pub struct Core {
+    /// Makes the next configuration.
+    pub configurator: Arc<Configurator>,
+    /// The configuration as it runs.
+    pub snapshots: Snapshots,
+    /// Live figures.
+    pub measure: Measure,
+    /// Virtual keys.
+    pub keys: Keys,
+    /// The journal.
+    pub journal: Journal,
+    /// Retries that may still be made.
+    pub retries: RetryBudget,
+    /// Counters and histograms.
+    pub metrics: Metrics,
+    /// Background work.
+    pub tasks: Tasks,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Whether new requests are refused because the gateway is stopping.
+    pub draining: AtomicBool,
+}
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Core")
+    }
+}

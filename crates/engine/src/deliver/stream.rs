@@ -1,0 +1,312 @@
+//! A streamed answer: the provider's frames as they came, heartbeats while it is silent, and a truthful end.
+//!
+//! One state machine, polled by the connection that reads it: back-pressure reaches the provider because nothing is
+//! read that is not asked for. Dropping it at any instant settles what is under way.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+use tokio::time::{Instant, Sleep, sleep_until};
+use trunkline_domain::attempt::{Cause, UpstreamError};
+use trunkline_domain::{Error, ErrorKind};
+use trunkline_wire::codec::{Annotation, FrameClass};
+use trunkline_wire::frame::Frame;
+
+use super::headers;
+use crate::answer::{Answer, AnswerBody};
+use crate::execute::{Begun, Committed, Completeness, Exchange, Head, Piece};
+use crate::request::{ReceiptWish, Request};
+
+const HEARTBEAT: Bytes = Bytes::from_static(b": trunkline is waiting for the provider\n\n");
+
+/// A plan still being walked when the first heartbeat was due.
+pub type Pending = Pin<Box<dyn Future<Output = (Request, Result<Committed, Error>)> + Send>>;
+
+/// The body of a streamed answer.
+pub struct EventStream {
+    state: State,
+    ready: VecDeque<Bytes>,
+    heartbeat: Duration,
+    last_sent: Instant,
+    last_content: Instant,
+    timer: Pin<Box<Sleep>>,
+}
+
+enum State {
+    /// Nothing has committed yet; the head was sent for the sake of a heartbeat.
+    Waiting(Pending),
+    /// The provider speaks.
+    Relaying(Box<Relay>),
+    /// Everything was said.
+    Ended,
+}
+
+struct Relay {
+    request: Request,
+    head: Head,
+    exchange: Box<Exchange>,
+}
+
+/// Delivers a stream that committed before its head was sent.
+pub(super) fn deliver(
+    request: Request,
+    head: Head,
+    frames: Vec<(Frame, FrameClass)>,
+    exchange: Box<Exchange>,
+) -> Answer {
+    let status = head.status;
+    let all = event_headers(headers::of(&request, &head));
+    let mut stream = EventStream::new(request.delivery.heartbeat);
+    stream.commit(request, head, frames, exchange);
+    Answer { status, headers: all, body: AnswerBody::Events(Box::new(stream)) }
+}
+
+/// Delivers a stream whose head must be sent before anything has committed.
+pub(crate) fn deliver_waiting(headers: HeaderMap, heartbeat: Duration, pending: Pending) -> Answer {
+    let mut stream = EventStream::new(heartbeat);
+    stream.state = State::Waiting(pending);
+    stream.send(HEARTBEAT);
+    Answer { status: 200, headers: event_headers(headers), body: AnswerBody::Events(Box::new(stream)) }
+}
+
+/// Headers known before anything committed.
+pub(crate) fn waiting_headers(request: &Request) -> HeaderMap {
+    headers::common(request)
+}
+
+fn event_headers(mut headers: HeaderMap) -> HeaderMap {
+    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+    headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    headers
+}
+
+impl EventStream {
+    fn new(heartbeat: Duration) -> Self {
+        let now = Instant::now();
+        Self {
+            state: State::Ended,
+            ready: VecDeque::new(),
+            heartbeat,
+            last_sent: now,
+            last_content: now,
+            timer: Box::pin(sleep_until(now + heartbeat)),
+        }
+    }
+
+    /// The next bytes; `None` at the end.
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        loop {
+            if let Some(bytes) = self.ready.pop_front() {
+                return Poll::Ready(Some(bytes));
+            }
+            let progress = match &mut self.state {
+                State::Ended => return Poll::Ready(None),
+                State::Waiting(pending) => match pending.as_mut().poll(context) {
+                    Poll::Ready((request, result)) => {
+                        self.decided(request, result);
+                        continue;
+                    }
+                    Poll::Pending => Poll::Pending,
+                },
+                State::Relaying(relay) => relay.exchange.poll_piece(context),
+            };
+            match progress {
+                Poll::Ready(piece) => self.take(piece),
+                Poll::Pending => {
+                    if self.poll_timer(context).is_pending() {
+                        return Poll::Pending;
+                    }
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, bytes: Bytes) {
+        self.last_sent = Instant::now();
+        self.ready.push_back(bytes);
+    }
+
+    /// The plan has been walked after its head was sent.
+    fn decided(&mut self, request: Request, result: Result<Committed, Error>) {
+        self.state = State::Ended;
+        match result {
+            Ok(Committed { head, answer: Begun::Stream(frames, exchange) }) => {
+                self.commit(request, head, frames, exchange);
+            }
+            Ok(Committed { answer: Begun::Whole(_), .. }) => {
+                let error =
+                    Error::new(ErrorKind::Internal, "a whole answer came where a stream was asked for");
+                self.end_with(request, &error);
+            }
+            Err(error) => self.end_with(request, &error),
+        }
+    }
+
+    fn commit(
+        &mut self,
+        request: Request,
+        head: Head,
+        frames: Vec<(Frame, FrameClass)>,
+        exchange: Box<Exchange>,
+    ) {
+        self.state = State::Relaying(Box::new(Relay { request, head, exchange }));
+        for (frame, class) in frames {
+            self.take(Piece::Frame(frame, class));
+        }
+    }
+
+    /// One piece of the provider's stream.
+    fn take(&mut self, piece: Piece) {
+        match piece {
+            Piece::Frame(frame, class) => self.frame(frame, class),
+            Piece::End(Completeness::Complete) => self.complete(None),
+            Piece::End(Completeness::Cut) => self.broken(&UpstreamError::of(Cause::Cut)),
+            Piece::Malformed => self.broken(&UpstreamError::of(Cause::Malformed)),
+        }
+    }
+
+    fn frame(&mut self, frame: Frame, class: FrameClass) {
+        let State::Relaying(relay) = &mut self.state else { return };
+        match class {
+            FrameClass::Heartbeat => self.send(frame.raw),
+            FrameClass::Content | FrameClass::Preamble => {
+                self.last_content = Instant::now();
+                let raw = relay.annotated(frame.raw);
+                self.send(raw);
+            }
+            FrameClass::UsageOnly if relay.head.withhold_usage => {}
+            FrameClass::UsageOnly => {
+                let raw = relay.annotated(frame.raw);
+                self.send(raw);
+            }
+            FrameClass::Terminal => self.complete(Some(frame.raw)),
+            FrameClass::Error(words) => {
+                let error = relay.exchange.classify(&relay.head.headers, Some(&words));
+                self.broken(&error);
+            }
+            FrameClass::Malformed => self.broken(&UpstreamError::of(Cause::Malformed)),
+        }
+    }
+
+    /// The answer is complete: settles it, says what it cost, and ends with
+    /// the provider's terminal event, or the dialect's where the provider leaves it out.
+    fn complete(&mut self, terminal: Option<Bytes>) {
+        let State::Relaying(relay) = std::mem::replace(&mut self.state, State::Ended) else { return };
+        let Relay { mut request, head, exchange } = *relay;
+        let facts = exchange.facts();
+        if let Some(done) = exchange.succeed(&facts) {
+            request.trail.push(done.receipt, done.cost);
+        }
+        if request.receipt == ReceiptWish::Full
+            && let Some(event) = receipt_event(&request)
+        {
+            self.send(event);
+        }
+        self.send(closing_comment(&request, &head));
+        self.send(terminal.unwrap_or_else(|| request.codec.terminal_event()));
+        request.finish(head.status, head.ordinal);
+    }
+
+    /// The provider's stream broke after it had begun: the caller is told in its own language.
+    fn broken(&mut self, error: &UpstreamError) {
+        let State::Relaying(relay) = std::mem::replace(&mut self.state, State::Ended) else { return };
+        let Relay { mut request, exchange, .. } = *relay;
+        let public = public(error);
+        if let Some(done) = exchange.fail(error) {
+            request.trail.push(done.receipt, done.cost);
+        }
+        self.end_with(request, &public);
+    }
+
+    fn end_with(&mut self, request: Request, error: &Error) {
+        tracing::info!(request = %request.id, error = %error, "stream ended with an error");
+        self.send(request.codec.error_event(error));
+        request.fail(200, error);
+    }
+
+    /// Heartbeats, and the deadline between two pieces of content.
+    fn poll_timer(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.timer.as_mut().poll(context).is_pending() {
+            return Poll::Pending;
+        }
+        let now = Instant::now();
+        let idle = match &self.state {
+            State::Relaying(relay) => Some(self.last_content + relay.head.idle),
+            State::Waiting(_) | State::Ended => None,
+        };
+        if idle.is_some_and(|idle| now >= idle) {
+            self.broken(&UpstreamError::of(Cause::IdleTimeout));
+            return Poll::Ready(());
+        }
+        if now >= self.last_sent + self.heartbeat {
+            self.send(HEARTBEAT);
+        }
+        let next = self.last_sent + self.heartbeat;
+        self.timer.as_mut().reset(idle.map_or(next, |idle| idle.min(next)));
+        Poll::Ready(())
+    }
+}
+
+impl Relay {
+    /// The frame with the cost in its usage object, where the caller asked for it and the frame has one.
+    fn annotated(&self, raw: Bytes) -> Bytes {
+        if !self.request.skim.annotate && !self.request.delivery.annotate {
+            return raw;
+        }
+        let Some(cost) = self.exchange.cost_so_far() else { return raw };
+        let annotation = Annotation {
+            cost: self.request.trail.cost.saturating_add(cost),
+            provider: self.head.provider_name,
+        };
+        self.request.codec.annotate(&raw, &annotation).unwrap_or(raw)
+    }
+}
+
+fn public(error: &UpstreamError) -> Error {
+    let said = error.message.as_deref().map(|message| format!(": {message}")).unwrap_or_default();
+    let message = format!(
+        "the provider's stream broke off ({}){said}; what was sent so far is not the whole answer",
+        error.cause.as_str()
+    );
+    Error::new(error.cause.error_kind(), message)
+}
+
+/// What stands in the headers of a buffered answer, as a comment before the terminal event.
+fn closing_comment(request: &Request, head: &Head) -> Bytes {
+    let (cost, attempts) = (request.trail.cost, head.ordinal);
+    Bytes::from(format!(
+        ": x-trunkline-cost-usd={cost} x-trunkline-provider={} x-trunkline-model={} x-trunkline-attempts={attempts}\n\n",
+        head.provider, head.model
+    ))
+}
+
+fn receipt_event(request: &Request) -> Option<Bytes> {
+    let receipt = serde_json::to_string(&request.receipt()?).ok()?;
+    let id = request.id;
+    Some(Bytes::from(format!(
+        "data: {{\"id\":\"{id}\",\"object\":\"chat.completion.chunk\",\"choices\":[],\"trunkline_receipt\":{receipt}}}\n\n"
+    )))
+}
+
+impl Drop for EventStream {
+    /// A caller that leaves mid-stream: its request ends as closed by the client; the exchange settles by itself.
+    fn drop(&mut self) {
+        if let State::Relaying(relay) = std::mem::replace(&mut self.state, State::Ended) {
+            let Relay { request, exchange, .. } = *relay;
+            drop(exchange);
+            request.fail(499, &Error::new(ErrorKind::ClientClosed, "the caller closed the connection"));
+        }
+    }
+}
+
+impl std::fmt::Debug for EventStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("EventStream")
+    }
+}

@@ -1,0 +1,235 @@
+//! One attempt: chooses a credential, takes the hold, opens the journal record, makes the request fit, sends it, and
+//! waits for the first content.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use trunkline_domain::attempt::{Cause, UpstreamError};
+use trunkline_domain::id::AttemptId;
+use trunkline_domain::ledger::AttemptOpening;
+use trunkline_domain::plan::{Candidate, Deadlines};
+use trunkline_domain::{Error, ErrorKind, NanoUsd, Text};
+use trunkline_ledger::hold::{BudgetRefusal, Hold};
+use trunkline_providers::adapter::UpstreamRequest;
+use trunkline_providers::spec::Target;
+use trunkline_routing::bound::affordable_output;
+use trunkline_routing::world::{Deployment, Standing};
+use trunkline_upstream::dispatch::{Call, Dispatch};
+use trunkline_wire::codec::{RelayEdits, RelayTarget};
+use trunkline_wire::framing::sse::SseFramer;
+use trunkline_wire::splice::{SplicedBody, splice};
+
+use super::Miss;
+use super::exchange::{Exchange, Reader, Whole};
+use super::live::Live;
+use super::receive::{Committed, receive};
+use crate::meter::prompt_estimate;
+use crate::request::{Outgoing, Request};
+use crate::snapshot::{Credential, DeploymentRuntime};
+
+/// An output cap below this is not worth sending: the request is refused instead.
+const CLAMP_MIN: u64 = 16;
+/// The price version of a row whose price nobody knows: its cost is not zero, it is unknown.
+const UNPRICED: &str = "unpriced";
+
+/// Tries one candidate. The one place from which a caller's body leaves for a provider.
+pub(super) async fn try_one(
+    request: &mut Request,
+    outgoing: &Outgoing,
+    candidate: &Candidate,
+    deadline: Instant,
+) -> Result<Committed, Miss> {
+    let snapshot = request.snapshot.clone();
+    let (Some(deployment), Some(runtime)) =
+        (snapshot.offers.get(candidate.deployment), snapshot.runtime(candidate.deployment))
+    else {
+        return Err(defect("the plan names a deployment that is not in its snapshot"));
+    };
+    let now_ms = request.core.clock.monotonic_ms();
+    let place = runtime.account.choose(&runtime.breakers, now_ms).map_err(|rest| resting(rest, now_ms))?;
+    let Some(credential) = runtime.account.credentials.get(place) else {
+        return Err(defect("an account has fewer credentials than breakers"));
+    };
+    let (hold, bound, cap) = take_hold(request, deployment, candidate)?;
+    let prepared = prepare(request, outgoing, deployment, runtime, cap)?;
+    request.trail.edits = prepared.edits;
+    request.trail.losses = prepared.losses;
+    request.trail.clamped = cap;
+
+    let opening = opening(request, deployment, credential, bound);
+    let (guard, opened) = request.guard.attempt(hold, opening);
+    if opened.await.is_err() {
+        guard.release(Some(Cause::Internal));
+        let full = Error::new(
+            ErrorKind::JournalFull,
+            "the journal cannot be written: nothing was sent; try again later",
+        );
+        return Err(Miss::Refused(full));
+    }
+    let breaker = runtime.breakers.get(place).cloned().unwrap_or_default();
+    breaker.begin(now_ms);
+    let live = Live {
+        guard,
+        core: request.core.clone(),
+        snapshot: snapshot.clone(),
+        deployment: candidate.deployment,
+        breaker,
+        prompt_estimate: prompt_estimate(&request.skim),
+        authorization: credential.header.as_ref().map(|(_, value)| value.clone()),
+        started_ms: request.core.clock.monotonic_ms(),
+        started_at: request.core.clock.now(),
+        first_content_ms: None,
+        status: None,
+    };
+    let deadlines = deadlines(outgoing, runtime);
+    let call = Call {
+        origin: credential.origin.clone(),
+        method: http::Method::POST,
+        path: prepared.request.path,
+        headers: prepared.request.headers,
+        authorization: credential.header.clone(),
+        body: prepared.body,
+        connect_timeout: deadlines.connect,
+        headers_timeout: deadlines.headers,
+    };
+    let quirks = deployment.provider.quirks;
+    let reader = if request.skim.stream {
+        let tap = request.codec.stream_tap(&request.skim, &quirks);
+        Reader::Events(SseFramer::new(snapshot.limits.event_bytes_max), tap)
+    } else {
+        Reader::Whole(Whole::new(request.codec, quirks))
+    };
+    let dispatch: Arc<dyn Dispatch> = runtime.account.dispatch.clone();
+    let exchange = Exchange::new(Box::pin(async move { dispatch.dispatch(call).await }), reader, live);
+    receive(request, deployment, exchange, prepared.withhold_usage, deadlines, deadline).await
+}
+
+fn defect(what: &'static str) -> Miss {
+    Miss::Refused(
+        Error::new(ErrorKind::Internal, "a defect of the gateway: the request was not sent").because(what),
+    )
+}
+
+/// No credential is free: why, and for how long.
+fn resting(standing: Standing, now_ms: u64) -> Miss {
+    let Standing::Barred { until_ms, rate_limited } = standing else {
+        return Miss::NotTried(UpstreamError::of(Cause::Overloaded));
+    };
+    let cause = if rate_limited { Cause::RateLimited } else { Cause::Unauthorized };
+    let wait = std::time::Duration::from_millis(until_ms.saturating_sub(now_ms));
+    Miss::NotTried(UpstreamError { retry_after: Some(wait), ..UpstreamError::of(cause) })
+}
+
+/// Takes the hold; where the whole bound does not fit, asks for as much output as the budget has room for.
+fn take_hold(
+    request: &Request,
+    deployment: &Deployment,
+    candidate: &Candidate,
+) -> Result<(Hold, NanoUsd, Option<u64>), Miss> {
+    let now = request.core.clock.now();
+    request.key.check_alive(now).map_err(Miss::Refused)?;
+    let (account, cells) = (&request.key.account, &request.key.cells);
+    let refusal = match account.hold(cells, candidate.bound, now) {
+        Ok(hold) => return Ok((hold, candidate.bound, None)),
+        Err(refusal) => refusal,
+    };
+    let room = refusal.limit.saturating_sub(refusal.settled).saturating_sub(refusal.held);
+    let cap = affordable_output(deployment, &request.skim, room, now).filter(|cap| *cap >= CLAMP_MIN);
+    let clamped = cap.and_then(|cap| {
+        let bound = trunkline_routing::bound::bound(deployment, &request.skim, Some(cap), now).ok()?;
+        let hold = account.hold(cells, bound, now).ok()?;
+        Some((hold, bound, Some(cap)))
+    });
+    clamped.ok_or_else(|| Miss::Refused(over_budget(&refusal)))
+}
+
+fn over_budget(refusal: &BudgetRefusal) -> Error {
+    let BudgetRefusal { limit, settled, held, asked, .. } = refusal;
+    let message = format!(
+        "the key's budget has no room: this request can cost up to ${asked}, of ${limit} there is ${settled} spent \
+         and ${held} held by requests under way; ask for less output (max_tokens), a cheaper model, or a larger budget"
+    );
+    Error::new(ErrorKind::BudgetExceeded, message)
+}
+
+/// A request made fit for one deployment.
+struct Prepared {
+    request: UpstreamRequest,
+    body: SplicedBody,
+    edits: Vec<Text>,
+    losses: Vec<Text>,
+    withhold_usage: bool,
+}
+
+fn prepare(
+    request: &Request,
+    outgoing: &Outgoing,
+    deployment: &Deployment,
+    runtime: &DeploymentRuntime,
+    output_cap: Option<u64>,
+) -> Result<Prepared, Miss> {
+    let provider = deployment.provider;
+    let api = provider
+        .api(request.codec.operation(), request.codec.dialect())
+        .ok_or_else(|| defect("the plan names a deployment that does not do the operation"))?;
+    let target =
+        RelayTarget { model: deployment.offer.upstream_id.as_str(), quirks: &provider.quirks, output_cap };
+    let RelayEdits { edits, losses, withhold_usage } =
+        request.codec.relay(&outgoing.envelope, &request.skim, &target);
+    let mut upstream =
+        UpstreamRequest { path: api.path.to_owned(), headers: outgoing.headers.clone(), edits };
+    let target = Target {
+        base_url: &runtime.account.base_url,
+        model: &deployment.offer.upstream_id,
+        api,
+        options: &runtime.account.options,
+    };
+    provider.adapter.prepare(&target, &mut upstream).map_err(|error| {
+        let message = format!("the account {} cannot serve this request: {}", deployment.account, error.0);
+        Miss::Refused(Error::new(ErrorKind::UpstreamAuth, message))
+    })?;
+    let body = splice(&outgoing.envelope, &upstream.edits);
+    let edits = upstream.edits.iter().map(|edit| Text::from(&*edit.name())).collect();
+    let losses = losses.iter().map(|loss| Text::from(&*loss.path)).collect();
+    Ok(Prepared { request: upstream, body, edits, losses, withhold_usage })
+}
+
+fn opening(
+    request: &Request,
+    deployment: &Deployment,
+    credential: &Credential,
+    bound: NanoUsd,
+) -> AttemptOpening {
+    let now = request.core.clock.now();
+    let priced = deployment.offer.prices.is_priced(now);
+    AttemptOpening {
+        id: AttemptId { request: request.id, ordinal: request.guard.attempts().saturating_add(1) },
+        origin: request.origin,
+        payer: request.payer.clone(),
+        operation: request.codec.operation(),
+        streamed: request.skim.stream,
+        model_asked: trunkline_domain::ModelName(request.skim.model.clone()),
+        model: trunkline_domain::ModelName(deployment.model().clone()),
+        provider: Text::from(deployment.provider.id),
+        account: deployment.account.clone(),
+        credential: credential.label.clone(),
+        upstream_model: deployment.offer.upstream_id.clone(),
+        place: deployment.place.clone(),
+        price_version: if priced { request.snapshot.price_version.clone() } else { Text::from(UNPRICED) },
+        bound,
+        opened_at: now,
+    }
+}
+
+/// The route's deadlines, where the plan has its own, tightened by the account's.
+fn deadlines(outgoing: &Outgoing, runtime: &DeploymentRuntime) -> Deadlines {
+    let plan = outgoing.plan.limits.deadlines;
+    let account = runtime.account.deadlines.over(plan);
+    Deadlines {
+        connect: plan.connect.min(account.connect),
+        headers: plan.headers.min(account.headers),
+        first_content: plan.first_content.min(account.first_content),
+        idle: plan.idle.min(account.idle),
+        total: plan.total.min(account.total),
+    }
+}

@@ -1,0 +1,317 @@
+//! One exchange with a provider, from the call to its last byte. It can be dropped at any instant: an exchange that
+//! is not settled then goes on by itself where the provider would go on billing, and is estimated where not.
+
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use trunkline_domain::NanoUsd;
+use trunkline_domain::attempt::{Cause, UpstreamError};
+use trunkline_providers::spec::CancelBilling;
+use trunkline_upstream::dispatch::{DispatchError, DispatchFuture, Response, ResponseBytes};
+use trunkline_wire::codec::{AnswerFacts, Codec, ErrorWords, FrameClass, StreamTap};
+use trunkline_wire::frame::Frame;
+use trunkline_wire::framing::sse::SseFramer;
+use trunkline_wire::quirks::Quirks;
+
+use super::live::{Done, Live};
+
+/// How long a finished stream may take to close before its connection is given up instead of reused.
+const CLOSE_MAX: Duration = Duration::from_secs(1);
+
+/// One exchange.
+pub struct Exchange {
+    open: Option<Open>,
+}
+
+struct Open {
+    phase: Phase,
+    reader: Reader,
+    live: Live,
+}
+
+enum Phase {
+    /// The call is on its way.
+    Calling(DispatchFuture<'static>),
+    /// The head has arrived, the body is arriving.
+    Arriving(ResponseBytes),
+    /// Every byte has arrived, or none will.
+    Ended,
+}
+
+/// How the body is read.
+pub(super) enum Reader {
+    /// As one piece, collected as it comes.
+    Whole(Whole),
+    /// As events.
+    Events(SseFramer, Box<dyn StreamTap>),
+}
+
+/// A body read as one piece.
+pub(super) struct Whole {
+    /// What has come so far.
+    pieces: Vec<Bytes>,
+    /// Reads it when it is complete.
+    codec: &'static dyn Codec,
+    /// How the server differs.
+    quirks: Quirks,
+}
+
+impl Whole {
+    /// Nothing read yet.
+    pub(super) fn new(codec: &'static dyn Codec, quirks: Quirks) -> Self {
+        Self { pieces: Vec::new(), codec, quirks }
+    }
+
+    fn len(&self) -> usize {
+        self.pieces.iter().map(Bytes::len).sum()
+    }
+
+    /// All of it: as it came where it came in one piece.
+    fn take(&mut self) -> Bytes {
+        match self.pieces.len() {
+            1 => self.pieces.pop().unwrap_or_default(),
+            _ => std::mem::take(&mut self.pieces).concat().into(),
+        }
+    }
+}
+
+/// One piece of a stream.
+#[derive(Debug)]
+pub enum Piece {
+    /// A frame and what it is.
+    Frame(Frame, FrameClass),
+    /// The end; whether the answer is complete.
+    End(Completeness),
+    /// Bytes that cannot be cut into frames.
+    Malformed,
+}
+
+/// Whether an answer that ended is all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Completeness {
+    /// All of it.
+    Complete,
+    /// Cut short.
+    Cut,
+}
+
+impl Exchange {
+    /// A call that is about to be made, and how its answer will be read.
+    pub(super) fn new(call: DispatchFuture<'static>, reader: Reader, live: Live) -> Self {
+        Self { open: Some(Open { phase: Phase::Calling(call), reader, live }) }
+    }
+
+    /// Waits for the head. Safe to drop while waiting.
+    pub(super) async fn head(&mut self) -> Result<(u16, HeaderMap), DispatchError> {
+        let Some(open) = &mut self.open else { return Err(spent()) };
+        let Phase::Calling(call) = &mut open.phase else { return Err(spent()) };
+        match call.as_mut().await {
+            Ok(Response { status, headers, body, .. }) => {
+                open.phase = Phase::Arriving(body);
+                open.live.status = Some(status);
+                Ok((status, headers))
+            }
+            Err(error) => {
+                open.phase = Phase::Ended;
+                Err(error)
+            }
+        }
+    }
+
+    /// Reads the body as one piece after all: the head says it is not a stream.
+    pub(super) fn read_whole(&mut self, whole: Whole) {
+        if let Some(open) = &mut self.open {
+            open.reader = Reader::Whole(whole);
+        }
+    }
+
+    /// The body as one piece of at most `cap` bytes. `Err` says why it is not whole. Safe to drop while waiting.
+    pub(super) async fn whole(&mut self, cap: usize) -> Result<Bytes, Cause> {
+        let Some(Open { phase: phase @ Phase::Arriving(_), reader: Reader::Whole(whole), .. }) =
+            &mut self.open
+        else {
+            return Err(Cause::Internal);
+        };
+        while let Phase::Arriving(body) = phase {
+            match body.next().await {
+                Some(Ok(bytes)) if whole.len() + bytes.len() > cap => return Err(Cause::Malformed),
+                Some(Ok(bytes)) => whole.pieces.push(bytes),
+                Some(Err(_)) => return Err(Cause::Cut),
+                None => *phase = Phase::Ended,
+            }
+        }
+        Ok(whole.take())
+    }
+
+    /// The next piece of the stream.
+    pub fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Piece> {
+        match &mut self.open {
+            Some(open) => open.poll_piece(context),
+            None => Poll::Ready(Piece::End(Completeness::Cut)),
+        }
+    }
+
+    /// The next piece of the stream. Safe to drop while waiting.
+    pub(super) async fn piece(&mut self) -> Piece {
+        std::future::poll_fn(|context| self.poll_piece(context)).await
+    }
+
+    /// The first content arrived.
+    pub(super) fn content(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.live.content();
+        }
+    }
+
+    /// What the answer has said about itself so far.
+    pub fn facts(&self) -> AnswerFacts {
+        self.open.as_ref().map(Open::facts).unwrap_or_default()
+    }
+
+    /// What the answer costs as far as its usage is known.
+    pub fn cost_so_far(&self) -> Option<NanoUsd> {
+        let open = self.open.as_ref()?;
+        let facts = open.facts();
+        facts.usage?;
+        Some(open.live.meter(&facts).cost)
+    }
+
+    /// What a failed answer means.
+    pub fn classify(&self, headers: &HeaderMap, words: Option<&ErrorWords>) -> UpstreamError {
+        let live = self.open.as_ref().map(|open| &open.live);
+        live.map_or_else(|| UpstreamError::of(Cause::Internal), |live| live.classify(headers, words))
+    }
+
+    /// It ended with a complete answer. A connection that is about to close by itself is waited for a little, so
+    /// that it can be used again.
+    pub fn succeed(mut self, facts: &AnswerFacts) -> Option<Done> {
+        let Open { phase, live, .. } = self.open.take()?;
+        if let Phase::Arriving(body) = phase {
+            live.core.tasks.spawn(close(body));
+        }
+        Some(live.succeed(facts))
+    }
+
+    /// It failed.
+    pub fn fail(mut self, error: &UpstreamError) -> Option<Done> {
+        let open = self.open.take()?;
+        let facts = open.facts();
+        Some(open.live.fail(error, Some(&facts)))
+    }
+}
+
+fn spent() -> DispatchError {
+    DispatchError { cause: Cause::Internal, message: "the exchange has ended already".to_owned() }
+}
+
+impl Open {
+    fn facts(&self) -> AnswerFacts {
+        match &self.reader {
+            Reader::Events(_, tap) => tap.facts().clone(),
+            Reader::Whole(_) => AnswerFacts::default(),
+        }
+    }
+
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Piece> {
+        let Reader::Events(framer, tap) = &mut self.reader else { return Poll::Ready(Piece::Malformed) };
+        loop {
+            match framer.next() {
+                Some(Ok(frame)) => {
+                    let class = tap.frame(&frame);
+                    return Poll::Ready(Piece::Frame(frame, class));
+                }
+                Some(Err(_)) => return Poll::Ready(Piece::Malformed),
+                None => {}
+            }
+            let Phase::Arriving(body) = &mut self.phase else {
+                let complete = tap.complete();
+                return Poll::Ready(Piece::End(if complete {
+                    Completeness::Complete
+                } else {
+                    Completeness::Cut
+                }));
+            };
+            match body.poll_next(context) {
+                Poll::Ready(Some(Ok(bytes))) => framer.push(bytes),
+                Poll::Ready(Some(Err(_))) => self.phase = Phase::Ended,
+                Poll::Ready(None) => {
+                    self.phase = Phase::Ended;
+                    if let Some(frame) = framer.finish() {
+                        let class = tap.frame(&frame);
+                        return Poll::Ready(Piece::Frame(frame, class));
+                    }
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Reads on without a caller, for the usage at the end, within bounds; then settles.
+    async fn drain(mut self) {
+        let limits = self.live.snapshot.limits.drain;
+        let facts =
+            tokio::time::timeout(limits.time_max, self.read_on(limits.bytes_max)).await.ok().flatten();
+        let facts = facts.unwrap_or_else(|| self.facts());
+        self.live.abandon(Cause::ClientClosed, Some(&facts));
+    }
+
+    async fn read_on(&mut self, bytes_max: usize) -> Option<AnswerFacts> {
+        if let Phase::Calling(call) = &mut self.phase {
+            let response = call.as_mut().await.ok()?;
+            self.live.status = Some(response.status);
+            self.phase = Phase::Arriving(response.body);
+        }
+        if let (Reader::Whole(whole), Phase::Arriving(body)) = (&mut self.reader, &mut self.phase) {
+            while let Some(Ok(bytes)) = body.next().await {
+                whole.pieces.push(bytes);
+                if whole.len() > bytes_max {
+                    return None;
+                }
+            }
+            return whole.codec.read_answer(&whole.take(), &whole.quirks).ok();
+        }
+        let mut read = 0;
+        loop {
+            match std::future::poll_fn(|context| self.poll_piece(context)).await {
+                Piece::Frame(frame, class) => {
+                    read += frame.raw.len();
+                    if read > bytes_max || class == FrameClass::Terminal {
+                        return Some(self.facts());
+                    }
+                }
+                Piece::End(_) | Piece::Malformed => return Some(self.facts()),
+            }
+        }
+    }
+}
+
+async fn close(mut body: ResponseBytes) {
+    let end = async { while let Some(Ok(_)) = body.next().await {} };
+    if tokio::time::timeout(CLOSE_MAX, end).await.is_err() {
+        tracing::debug!("a finished stream stayed open: its connection is given up");
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let Some(open) = self.open.take() else { return };
+        let deployment = open.live.snapshot.offers.get(open.live.deployment);
+        let goes_on = deployment.is_some_and(|it| it.provider.cancel == CancelBilling::GoesOn);
+        let tasks = open.live.core.tasks.clone();
+        let room = tasks.len() < open.live.snapshot.limits.drain.streams_max;
+        if goes_on && room && !matches!(open.phase, Phase::Ended) {
+            tasks.spawn(open.drain());
+        } else {
+            let facts = open.facts();
+            open.live.abandon(Cause::ClientClosed, Some(&facts));
+        }
+    }
+}
+
+impl std::fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Exchange")
+    }
+}

@@ -1,0 +1,166 @@
+//! An attempt under way: what it takes to settle it, whatever happens to it.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue};
+use trunkline_domain::attempt::{Cause, UpstreamError};
+use trunkline_domain::ledger::{EntryState, Settlement};
+use trunkline_domain::plan::DeploymentIx;
+use trunkline_domain::receipt::{Receipt, ReceiptAttempt};
+use trunkline_domain::{NanoUsd, Text, UnixMs, UpstreamModel, Usage, UsageSource};
+use trunkline_ledger::guard::AttemptGuard;
+use trunkline_providers::adapter::ErrorAnswer;
+use trunkline_wire::codec::{AnswerFacts, ErrorWords};
+
+use crate::core::Core;
+use crate::health::Breaker;
+use crate::meter::{Metered, meter};
+use crate::snapshot::Snapshot;
+
+/// Everything an attempt needs to be settled; independent of the request, so it can outlive it.
+pub(super) struct Live {
+    /// Settles or releases the hold and writes the row.
+    pub(super) guard: AttemptGuard,
+    /// The engine's shared parts.
+    pub(super) core: Arc<Core>,
+    /// The configuration the request met.
+    pub(super) snapshot: Arc<Snapshot>,
+    /// Who is called.
+    pub(super) deployment: DeploymentIx,
+    /// Remembers how it went.
+    pub(super) breaker: Arc<Breaker>,
+    /// Weight of the prompt, for estimates.
+    pub(super) prompt_estimate: u64,
+    /// The credential it was sent with: what must never be read out of an answer.
+    pub(super) authorization: Option<HeaderValue>,
+    /// When it was dispatched, monotonic.
+    pub(super) started_ms: u64,
+    /// When it was dispatched.
+    pub(super) started_at: UnixMs,
+    /// From dispatch to the first content.
+    pub(super) first_content_ms: Option<u64>,
+    /// The provider's HTTP status.
+    pub(super) status: Option<u16>,
+}
+
+/// A settled attempt.
+#[derive(Debug)]
+pub struct Done {
+    /// As the receipt shows it.
+    pub receipt: ReceiptAttempt,
+    /// What it cost.
+    pub cost: NanoUsd,
+    /// What it consumed.
+    pub usage: Usage,
+}
+
+impl Live {
+    /// What a failed answer means. A provider that repeats the credential in its message does not get it through.
+    pub(super) fn classify(&self, headers: &HeaderMap, words: Option<&ErrorWords>) -> UpstreamError {
+        let Some(deployment) = self.snapshot.offers.get(self.deployment) else {
+            return UpstreamError::of(Cause::Internal);
+        };
+        let (status, now) = (self.status.unwrap_or(200), self.core.clock.now());
+        let mut error = deployment.provider.adapter.classify(&ErrorAnswer { status, headers, words, now });
+        if let (Some(message), Some(secret)) = (&error.message, self.secret())
+            && message.contains(secret)
+        {
+            error.message = Some(Text::from(message.replace(secret, "[credential]")));
+        }
+        error
+    }
+
+    fn secret(&self) -> Option<&str> {
+        let value = self.authorization.as_ref()?.to_str().ok()?;
+        Some(value.strip_prefix("Bearer ").unwrap_or(value)).filter(|secret| !secret.is_empty())
+    }
+
+    /// Milliseconds since dispatch.
+    pub(super) fn elapsed_ms(&self) -> u64 {
+        self.core.clock.monotonic_ms().saturating_sub(self.started_ms)
+    }
+
+    /// The first content arrived.
+    pub(super) fn content(&mut self) {
+        if self.first_content_ms.is_none() {
+            self.first_content_ms = Some(self.elapsed_ms());
+        }
+    }
+
+    /// It ended with a complete answer.
+    pub(super) fn succeed(self, facts: &AnswerFacts) -> Done {
+        let metered = self.meter(facts);
+        let state =
+            if metered.source == UsageSource::Reported { EntryState::Settled } else { EntryState::Estimated };
+        self.breaker.succeeded(self.core.clock.monotonic_ms(), self.first_content_ms.unwrap_or(0));
+        self.settle(state, metered, facts, None)
+    }
+
+    /// It failed. What was seen of an answer is counted; a provider that cannot have begun is not charged for.
+    pub(super) fn fail(self, error: &UpstreamError, facts: Option<&AnswerFacts>) -> Done {
+        self.breaker.failed(self.core.clock.monotonic_ms(), error);
+        self.core.measure.touch();
+        self.end(error.cause, facts)
+    }
+
+    /// The caller left, or the gateway stopped it: nobody's failure.
+    pub(super) fn abandon(self, cause: Cause, facts: Option<&AnswerFacts>) -> Done {
+        self.end(cause, facts)
+    }
+
+    fn end(self, cause: Cause, facts: Option<&AnswerFacts>) -> Done {
+        let nothing = AnswerFacts::default();
+        let facts = facts.unwrap_or(&nothing);
+        let seen = facts.usage.is_some() || facts.output_bytes > 0;
+        if !seen && !cause.may_be_billed() {
+            return self.settle(EntryState::Void, Metered::default(), facts, Some(cause));
+        }
+        let metered = self.meter(facts);
+        self.settle(EntryState::Partial, metered, facts, Some(cause))
+    }
+
+    pub(super) fn meter(&self, facts: &AnswerFacts) -> Metered {
+        let deployment = self.snapshot.offers.get(self.deployment);
+        deployment.map(|it| meter(it, facts, self.prompt_estimate, self.started_at)).unwrap_or_default()
+    }
+
+    fn settle(self, state: EntryState, metered: Metered, facts: &AnswerFacts, cause: Option<Cause>) -> Done {
+        let total_ms = self.elapsed_ms();
+        let settlement = Settlement {
+            state,
+            usage: metered.usage,
+            usage_source: metered.source,
+            cost: metered.cost,
+            charge: metered.cost,
+            overrun: NanoUsd::ZERO,
+            model_served: facts.model.as_ref().map(|model| UpstreamModel(model.clone())),
+            status: self.status,
+            cause,
+            upstream_id: facts.id.clone(),
+            finish: facts.finish.clone(),
+            first_content_ms: self.first_content_ms,
+            total_ms,
+        };
+        let opening = self.guard.opening();
+        self.core.metrics.attempt_ended(opening, &settlement);
+        let receipt = ReceiptAttempt {
+            ordinal: opening.id.ordinal,
+            deployment: self
+                .snapshot
+                .offers
+                .get(self.deployment)
+                .map_or_else(|| Text::from("?"), |it| it.label.clone()),
+            credential: opening.credential.clone(),
+            status: self.status,
+            cause,
+            state,
+            usage: metered.usage,
+            usage_source: metered.source,
+            cost_usd: Receipt::dollars(metered.cost),
+            first_content_ms: self.first_content_ms,
+            total_ms,
+        };
+        self.guard.settle(settlement);
+        Done { receipt, cost: metered.cost, usage: metered.usage }
+    }
+}

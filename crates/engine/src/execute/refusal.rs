@@ -1,0 +1,48 @@
+//! What the caller is told when no candidate answered: the public kind of the failure that says most, and each
+//! attempt with its cause.
+
+use std::fmt::Write as _;
+
+use trunkline_domain::attempt::{CauseClass, UpstreamError};
+use trunkline_domain::error::UpstreamAnswer;
+use trunkline_domain::{Error, ErrorKind};
+
+use super::Failure;
+
+/// The error for a walk that ended with these failures.
+pub(super) fn of(failures: &[Failure]) -> Error {
+    let Some(last) = failures.last() else {
+        return Error::new(
+            ErrorKind::Internal,
+            "the plan held no candidate: this is a defect of the gateway",
+        );
+    };
+    if last.error.cause.class() == CauseClass::Caller {
+        return relayed(&last.error);
+    }
+    let tried = failures.iter().rev().find(|failure| failure.tried).unwrap_or(last);
+    let kind = tried.error.cause.error_kind();
+    let mut message = String::from("no provider could answer");
+    for (failure, place) in failures.iter().zip(1..) {
+        let separator = if place == 1 { ": " } else { "; " };
+        let status = failure.error.status.map(|status| format!(" (status {status})")).unwrap_or_default();
+        let cause = if failure.tried { failure.error.cause.as_str() } else { "cooling_down, not tried" };
+        if write!(message, "{separator}{place}. {}: {cause}{status}", failure.deployment).is_err() {
+            break;
+        }
+    }
+    let mut error = Error::new(kind, message);
+    error.retry_after = failures.iter().filter_map(|failure| failure.error.retry_after).min();
+    error
+}
+
+/// A refusal that is the caller's own fault keeps the provider's status and message.
+fn relayed(refusal: &UpstreamError) -> Error {
+    let message = refusal.message.as_deref().unwrap_or("the provider refused the request without saying why");
+    let mut error = Error::new(ErrorKind::UpstreamRejected, message.to_owned());
+    error.upstream = refusal
+        .status
+        .filter(|status| (400..500).contains(status))
+        .map(|status| UpstreamAnswer { status, code: refusal.code.as_deref().map(str::to_owned) });
+    error
+}

@@ -1,0 +1,35 @@
+//! The verbs: who asks, may they, where to, try it, deliver it, settle it.
+//!
+//! What it is: [`Engine::serve`], through which every inference request goes, and the few things around it that need
+//! its parts (explain, keys, reload, drain). What it is not: it opens no socket, speaks no SQL and renders no HTTP.
+//!
+//! Where to look first: `serve.rs`, the straight path on one page; then the rooms in its order: [`authenticate`],
+//! `admit`, `plan`, [`execute`], [`deliver`].
+
+pub mod answer;
+pub mod authenticate;
+pub mod clock;
+pub mod config;
+pub mod configurator;
+pub mod core;
+pub mod deliver;
+pub mod execute;
+pub mod health;
+pub mod inbound;
+pub mod keys;
+pub mod listing;
+pub mod measure;
+pub mod mint;
+pub mod snapshot;
+pub mod tasks;
+pub mod telemetry;
+
+mod admit;
+mod engine;
+mod explain;
+mod meter;
+mod plan;
+mod request;
+mod serve;
+
+pub use engine::{Engine, EngineParts};

@@ -1,0 +1,142 @@
+//! One admitted request on its way through the rooms: what it owns to its end, and what it needs only until an
+//! answer is committed.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use tokio::sync::OwnedSemaphorePermit;
+use trunkline_domain::attempt::Origin;
+use trunkline_domain::id::RequestId;
+use trunkline_domain::ledger::Payer;
+use trunkline_domain::plan::RoutePlan;
+use trunkline_domain::receipt::{Receipt, ReceiptAttempt};
+use trunkline_domain::{Error, NanoUsd, Text, UnixMs};
+use trunkline_ledger::guard::RequestGuard;
+use trunkline_ledger::window::RatePermit;
+use trunkline_wire::codec::{Codec, Skim};
+use trunkline_wire::envelope::Envelope;
+
+use crate::core::Core;
+use crate::keys::KeyRecord;
+use crate::snapshot::{Delivery, Snapshot};
+
+/// What a request owns until its last byte is delivered.
+pub struct Request {
+    /// The engine's shared parts.
+    pub core: Arc<Core>,
+    /// The configuration it met.
+    pub snapshot: Arc<Snapshot>,
+    /// Its identity.
+    pub id: RequestId,
+    /// On whose behalf.
+    pub origin: Origin,
+    /// Its language.
+    pub codec: &'static dyn Codec,
+    /// The key that asked.
+    pub key: Arc<KeyRecord>,
+    /// Who pays.
+    pub payer: Payer,
+    /// Its facts.
+    pub skim: Skim,
+    /// Writes the request record.
+    pub guard: RequestGuard,
+    /// Its place in the windows of the key's limits.
+    pub permit: RatePermit,
+    /// When it arrived.
+    pub arrived_at: UnixMs,
+    /// When it arrived, monotonic.
+    pub arrived_ms: u64,
+    /// How its answer is delivered.
+    pub delivery: Delivery,
+    /// Whether the caller asked for the receipt in the answer.
+    pub receipt: ReceiptWish,
+    /// What has happened so far.
+    pub trail: Trail,
+}
+
+/// What a request needs until an answer is committed, and gives back then.
+pub struct Outgoing {
+    /// The caller's body.
+    pub envelope: Envelope,
+    /// Headers of the caller that may cross to a provider.
+    pub headers: HeaderMap,
+    /// The decision.
+    pub plan: RoutePlan,
+    /// The body's share of the memory budget.
+    pub memory: Option<OwnedSemaphorePermit>,
+}
+
+/// Whether the caller asked for the receipt in the answer (`x-trunkline-receipt: full`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReceiptWish {
+    /// Asked for.
+    Full,
+    /// Not asked for.
+    None,
+}
+
+/// What has happened to a request so far.
+#[derive(Debug, Default)]
+pub struct Trail {
+    /// The attempts that ended.
+    pub attempts: Vec<ReceiptAttempt>,
+    /// Named edits of the attempt that is delivered.
+    pub edits: Vec<Text>,
+    /// Fields that could not be carried by it.
+    pub losses: Vec<Text>,
+    /// The output cap a budget asked for.
+    pub clamped: Option<u64>,
+    /// The candidates, for the receipt.
+    pub explained: Option<Receipt>,
+    /// Sum over the attempts.
+    pub cost: NanoUsd,
+    /// Milliseconds spent waiting for providers.
+    pub upstream_ms: u64,
+}
+
+impl Trail {
+    /// An attempt ended.
+    pub fn push(&mut self, attempt: ReceiptAttempt, cost: NanoUsd) {
+        self.cost = self.cost.saturating_add(cost);
+        self.attempts.push(attempt);
+    }
+}
+
+impl Request {
+    /// The receipt as far as it goes.
+    pub fn receipt(&self) -> Option<Receipt> {
+        let mut receipt = self.trail.explained.clone()?;
+        receipt.attempts.clone_from(&self.trail.attempts);
+        receipt.cost_usd = Some(Receipt::dollars(self.trail.cost));
+        receipt.edits.clone_from(&self.trail.edits);
+        receipt.losses.clone_from(&self.trail.losses);
+        Some(receipt)
+    }
+
+    /// The request ended with an answer whose last byte was delivered.
+    pub fn finish(self, status: u16, final_attempt: u8) {
+        self.close(status, None, Some(final_attempt));
+    }
+
+    /// The request ended with an error, before or after its head was sent.
+    pub fn fail(self, status: u16, error: &Error) {
+        self.close(status, Some(error), None);
+    }
+
+    fn close(mut self, status: u16, error: Option<&Error>, final_attempt: Option<u8>) {
+        let tokens = self.trail.attempts.iter().map(|attempt| attempt.usage.total()).sum();
+        self.permit.correct_tokens(tokens);
+        if let Some(record) = self.guard.record_mut() {
+            record.losses = std::mem::take(&mut self.trail.losses);
+        }
+        let code = error.map(|error| error.kind.facts().code);
+        self.core.metrics.request_ended(self.codec.operation(), status, error.map(|error| error.kind));
+        self.guard.finish(status, code.map(Text::from), final_attempt);
+    }
+}
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Request").field("id", &self.id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,59 @@
+//! The straight path: each room consumes what the one before produced, so none can be skipped.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::time::timeout;
+use trunkline_domain::id::RequestId;
+use trunkline_domain::{Error, ErrorKind};
+use uuid::Uuid;
+
+use crate::admit::{Admitted, admit};
+use crate::answer::Answer;
+use crate::authenticate::authenticate;
+use crate::core::Core;
+use crate::deliver::{self, Refusal};
+use crate::inbound::Inbound;
+use crate::{execute, plan};
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self { error, headers: http::HeaderMap::new() }
+    }
+}
+
+/// Serves one request. Early refusals, disconnects and panics all end in the same guards.
+pub(crate) async fn serve(core: &Arc<Core>, inbound: Inbound) -> Result<Answer, Refusal> {
+    let arrived_ms = core.clock.monotonic_ms();
+    if core.draining.load(Ordering::Relaxed) {
+        let error = Error::new(
+            ErrorKind::ShuttingDown,
+            "the gateway is stopping: send the request to another one, or again soon",
+        );
+        return Err(error.retry_after(std::time::Duration::from_secs(1)).into());
+    }
+    let snapshot = core.snapshots.current();
+    let key = authenticate(&core.keys, &inbound.headers, core.clock.now()).await?;
+    let id = RequestId(Uuid::now_v7());
+    let Admitted { mut request, mut outgoing } = admit(core, snapshot, key, id, inbound, arrived_ms).await?;
+    if let Err(error) = plan::decide(&mut request, &mut outgoing).await {
+        return Err(deliver::refuse(request, error));
+    }
+    if !request.skim.stream {
+        return match execute::run(&mut request, &outgoing).await {
+            Ok(committed) => Ok(deliver::deliver(request, committed)),
+            Err(error) => Err(deliver::refuse(request, error)),
+        };
+    }
+    let heartbeat = request.delivery.heartbeat;
+    let headers = deliver::stream::waiting_headers(&request);
+    let mut pending: deliver::stream::Pending = Box::pin(async move {
+        let result = execute::run(&mut request, &outgoing).await;
+        (request, result)
+    });
+    match timeout(heartbeat, pending.as_mut()).await {
+        Ok((request, Ok(committed))) => Ok(deliver::deliver(request, committed)),
+        Ok((request, Err(error))) => Err(deliver::refuse(request, error)),
+        Err(_) => Ok(deliver::stream::deliver_waiting(headers, heartbeat, pending)),
+    }
+}

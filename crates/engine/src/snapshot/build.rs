@@ -1,0 +1,278 @@
+//! From a loaded configuration and the catalogue to a snapshot.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use trunkline_catalogue::{Catalogue, CatalogueError, Status, price_book};
+use trunkline_domain::Text;
+use trunkline_providers::spec::{AuthScheme, BaseUrl};
+use trunkline_routing::world::{self, Deployment, Naming, OfferState, OfferTable};
+use trunkline_upstream::auth::{self, AuthError};
+use trunkline_upstream::connect::proxy::{ProxyConfig, ProxyError};
+use trunkline_upstream::connect::tls::{Authorities, RootStore, RootStoreError};
+use trunkline_upstream::dispatch::Dispatch;
+use trunkline_upstream::origin::{Origin, OriginError, PoolClass};
+
+use super::offers::{self, Found};
+use super::{Account, Credential, Delivery, DeploymentRuntime, Limits, Snapshot};
+use crate::config::{Environment, Loaded, ReadyAccount};
+
+/// The base URL of the provider inside this process.
+const IN_PROCESS: &str = "in-process://sandbox";
+/// The largest certificate bundle read, in bytes.
+const CA_BUNDLE_BYTES_MAX: u64 = 4 << 20;
+
+/// What a snapshot is built from.
+pub struct Parts<'a> {
+    /// The configuration.
+    pub loaded: &'a Loaded,
+    /// The catalogue in use.
+    pub catalogue: &'a Catalogue,
+    /// Carries calls over the network.
+    pub network: Arc<dyn Dispatch>,
+    /// Answers in this process.
+    pub in_process: Arc<dyn Dispatch>,
+    /// Models found in providers' own listings, by account.
+    pub discovered: &'a HashMap<Text, Vec<Text>>,
+    /// The snapshot before: its breakers live on.
+    pub previous: Option<&'a Snapshot>,
+    /// Reads certificate bundles.
+    pub environment: &'a dyn Environment,
+}
+
+/// Why a configuration cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The catalogue is damaged.
+    #[error("the catalogue cannot be read: {0}")]
+    Catalogue(#[from] CatalogueError),
+    /// An account's address.
+    #[error("providers.{account}.base_url: {source}")]
+    Origin {
+        /// The account.
+        account: Text,
+        /// Why.
+        source: OriginError,
+    },
+    /// An account without an address.
+    #[error("providers.{0}.base_url: this provider has no address of its own; set one")]
+    NoAddress(Text),
+    /// An account's key.
+    #[error("providers.{account}.api_key: {source}")]
+    Key {
+        /// The account.
+        account: Text,
+        /// Why.
+        source: AuthError,
+    },
+    /// A proxy's address.
+    #[error("providers.{account}: its proxy: {source}")]
+    Proxy {
+        /// The account.
+        account: Text,
+        /// Why.
+        source: ProxyError,
+    },
+    /// A certificate bundle.
+    #[error("ca_bundle {path}: {reason}")]
+    Bundle {
+        /// The file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Builds a snapshot. Nothing is in force yet.
+pub fn build(parts: &Parts<'_>) -> Result<Snapshot, BuildError> {
+    let config = &parts.loaded.config;
+    let mut accounts = HashMap::new();
+    let mut deployments = Vec::new();
+    for ready in &parts.loaded.accounts {
+        let account = Arc::new(account(parts, ready)?);
+        deployments.extend(deployments_of(parts, ready)?);
+        accounts.insert(account.name.clone(), account);
+    }
+    let mut kept = KeptBreakers::of(parts.previous);
+    let mut runtimes = Vec::with_capacity(deployments.len());
+    deployments.retain(|deployment| {
+        let Some(account) = accounts.get(&deployment.account) else { return false };
+        let breakers =
+            account.credentials.iter().map(|credential| kept.take(&deployment.label, &credential.label));
+        runtimes.push(DeploymentRuntime { account: Arc::clone(account), breakers: breakers.collect() });
+        true
+    });
+    let limits = limits(parts.loaded);
+    let routes =
+        config.routes.iter().map(|route| (route.name.clone(), self::route(route, &limits))).collect();
+    let delivery = config.routes.iter().map(|route| {
+        let heartbeat = route.heartbeat.unwrap_or(limits.heartbeat);
+        (route.name.clone(), Delivery { annotate: route.annotate, heartbeat })
+    });
+    let corrections = config
+        .models
+        .iter()
+        .flat_map(|model| model.prices.iter().map(|correction| (model.name.as_str(), correction)));
+    Ok(Snapshot {
+        version: parts.previous.map_or(1, |previous| previous.version + 1),
+        offers: OfferTable::new(deployments, routes),
+        runtimes,
+        accounts,
+        price_version: Text::from(price_book::version(parts.catalogue.version(), corrections)),
+        delivery: delivery.collect(),
+        limits,
+    })
+}
+
+fn limits(loaded: &Loaded) -> Limits {
+    let server = &loaded.config.server.limits;
+    Limits { attempts_max: server.attempts_max, heartbeat: server.heartbeat, ..Limits::default() }
+}
+
+fn route(route: &crate::config::route::Route, limits: &Limits) -> world::Route {
+    world::Route {
+        targets: route.targets.iter().map(|target| target.0.clone()).collect(),
+        attempts_max: route.attempts_max,
+        deadlines: (route.timeouts != crate::config::account::Timeouts::default())
+            .then(|| route.timeouts.over(limits.deadlines)),
+    }
+}
+
+fn account(parts: &Parts<'_>, ready: &ReadyAccount) -> Result<Account, BuildError> {
+    let settings = &ready.settings;
+    let in_process = settings.provider.base_url == BaseUrl::InProcess;
+    let base_url = match &settings.base_url {
+        Some(url) => url.clone(),
+        None if in_process => Text::from(IN_PROCESS),
+        None => return Err(BuildError::NoAddress(settings.name.clone())),
+    };
+    let failed = |source| BuildError::Origin { account: settings.name.clone(), source };
+    let mut origin = Origin::parse(&base_url).map_err(failed)?;
+    if let Some(proxy) = &ready.proxy {
+        let exceptions = parts.loaded.config.server.no_proxy.join(",");
+        let proxy = ProxyConfig::parse(proxy.expose(), &exceptions)
+            .map_err(|source| BuildError::Proxy { account: settings.name.clone(), source })?;
+        origin = origin.with_proxy(Arc::new(proxy));
+    }
+    if let Some(path) = settings.ca_bundle.as_ref().or(parts.loaded.config.server.ca_bundle.as_ref()) {
+        origin = origin.with_roots(bundle(parts, path)?);
+    }
+    let network = if in_process { &parts.in_process } else { &parts.network };
+    let mut account = Account::new(settings.name.clone(), settings.provider, base_url, network.clone());
+    account.credentials = credentials(ready, &origin)?;
+    account.deadlines = settings.timeouts;
+    Ok(account)
+}
+
+fn bundle(parts: &Parts<'_>, path: &std::path::Path) -> Result<Arc<RootStore>, BuildError> {
+    let failed = |reason: String| BuildError::Bundle { path: path.display().to_string(), reason };
+    let pem =
+        parts.environment.read_file(path, CA_BUNDLE_BYTES_MAX).map_err(|error| failed(error.to_string()))?;
+    let roots = RootStore::new(&[Authorities::Pem(&pem)])
+        .map_err(|error: RootStoreError| failed(error.to_string()))?;
+    Ok(Arc::new(roots))
+}
+
+/// One credential per key; an account without keys has the empty one. Connections are never shared between them.
+fn credentials(ready: &ReadyAccount, origin: &Origin) -> Result<Vec<Credential>, BuildError> {
+    let settings = &ready.settings;
+    let class = |label: &str| PoolClass::new(&format!("{}/{label}", settings.name));
+    if ready.keys.is_empty() {
+        let origin = Arc::new(origin.clone().with_class(class("")));
+        return Ok(vec![Credential { label: Text::from(""), header: None, origin }]);
+    }
+    let mut credentials = Vec::with_capacity(ready.keys.len());
+    for key in &ready.keys {
+        let header = match settings.provider.auth {
+            AuthScheme::Bearer | AuthScheme::OptionalBearer => Some(auth::bearer(&key.secret)),
+            AuthScheme::Header(name) => Some(auth::header(name, &key.secret)),
+            AuthScheme::None => None,
+        };
+        let header = header
+            .transpose()
+            .map_err(|source| BuildError::Key { account: settings.name.clone(), source })?;
+        let origin = Arc::new(origin.clone().with_class(class(&key.label)));
+        credentials.push(Credential { label: key.label.clone(), header, origin });
+    }
+    Ok(credentials)
+}
+
+/// What an account offers: the catalogue's offers its `models` choose, those described in the configuration, and
+/// those found in the provider's own listing.
+fn deployments_of(parts: &Parts<'_>, ready: &ReadyAccount) -> Result<Vec<Deployment>, BuildError> {
+    let settings = &ready.settings;
+    let listed = parts.catalogue.offers(settings.provider.catalogue)?;
+    let listed = listed.into_iter().filter(|offer| offer.status != Status::Retired && !offer.other_interface);
+    let joins = if settings.canonical { Naming::Canonical } else { Naming::LabelOnly };
+    let mut found = Vec::new();
+    for offer in listed.filter(|offer| offers::fits_region(offer, settings.region.as_deref())) {
+        if offers::chosen(&settings.models, &offer) && !offers::has(&found, &offer.upstream_id) {
+            // Of several ids for one model the preferred comes first; a dated snapshot is no rival of its alias.
+            let naming = if offers::has_model(&found, &offer.model) { Naming::LabelOnly } else { joins };
+            found.push(Found { offer, state: OfferState::Listed, naming });
+        }
+    }
+    offers::add_own(&mut found, settings, joins);
+    let seen = parts.discovered.get(&settings.name).into_iter().flatten();
+    for id in seen {
+        let offer = offers::discovered(settings, id);
+        if offers::chosen(&settings.models, &offer) && !offers::has(&found, &offer.upstream_id) {
+            found.push(Found { offer, state: OfferState::Discovered, naming: Naming::LabelOnly });
+        }
+    }
+    Ok(found.into_iter().map(|found| deployment(parts, ready, found)).collect())
+}
+
+fn deployment(parts: &Parts<'_>, ready: &ReadyAccount, found: Found) -> Deployment {
+    let Found { mut offer, state, naming } = found;
+    let settings = &ready.settings;
+    let label = Text::from(format!("{}/{}", settings.name, offer.upstream_id));
+    let mut unpriced = settings.unpriced;
+    let names = [offer.model.0.clone(), label.clone()];
+    for correction in &parts.loaded.config.models {
+        if !names.contains(&correction.name.0) {
+            continue;
+        }
+        offer.context_window = correction.context_window.or(offer.context_window);
+        offer.output_max = correction.output_max.or(offer.output_max);
+        for prices in &correction.prices {
+            offer.prices = offer.prices.with_correction(prices);
+        }
+        unpriced = correction.unpriced.unwrap_or(unpriced);
+    }
+    Deployment {
+        label,
+        account: settings.name.clone(),
+        provider: settings.provider,
+        naming,
+        unpriced: match unpriced {
+            crate::config::account::Unpriced::Serve => world::Unpriced::Serve,
+            crate::config::account::Unpriced::Refuse => world::Unpriced::Refuse,
+        },
+        priority: settings.priority,
+        place: settings.region.clone(),
+        offer,
+        state,
+    }
+}
+
+/// Breakers of the snapshot before, by deployment and credential.
+struct KeptBreakers(HashMap<(Text, Text), Arc<crate::health::Breaker>>);
+
+impl KeptBreakers {
+    fn of(previous: Option<&Snapshot>) -> Self {
+        let mut kept = HashMap::new();
+        if let Some(snapshot) = previous {
+            for (deployment, runtime) in snapshot.offers.deployments().iter().zip(&snapshot.runtimes) {
+                for (credential, breaker) in runtime.account.credentials.iter().zip(&runtime.breakers) {
+                    kept.insert((deployment.label.clone(), credential.label.clone()), Arc::clone(breaker));
+                }
+            }
+        }
+        Self(kept)
+    }
+
+    fn take(&mut self, deployment: &Text, credential: &Text) -> Arc<crate::health::Breaker> {
+        self.0.remove(&(deployment.clone(), credential.clone())).unwrap_or_default()
+    }
+}

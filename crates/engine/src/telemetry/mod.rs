@@ -1,0 +1,3 @@
+//! What the gateway says about itself.
+
+pub mod metrics;

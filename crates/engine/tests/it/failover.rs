@@ -1,0 +1,172 @@
+//! Failover nobody notices, and the rows that tell about it.
+
+use std::time::Duration;
+
+use trunkline_domain::ErrorKind;
+use trunkline_domain::attempt::Cause;
+use trunkline_domain::ledger::EntryState;
+use trunkline_testkit::fake_provider::Script;
+
+use crate::rig::{Rig, TWO_ACCOUNTS, ask, ask_stream};
+
+fn impatient(deadline: &str) -> String {
+    TWO_ACCOUNTS.replace("priority = 0", &format!("priority = 0\n timeouts = {{ {deadline} = 60 }}"))
+}
+
+#[tokio::test]
+async fn a_200_followed_by_an_overloaded_error_fails_over() {
+    let rig = Rig::new(TWO_ACCOUNTS).await;
+    rig.provider("east").push(Script::overloaded_event());
+    let seen = rig.chat(&ask_stream("acme/m")).await.unwrap();
+    assert_eq!(seen.headers["x-trunkline-provider"], "custom");
+    assert_eq!(seen.headers["x-trunkline-attempts"], "2");
+    assert!(seen.body.ends_with("data: [DONE]\n\n"), "{}", seen.body);
+    let rows = rig.rows_of(seen.request).await;
+    let told: Vec<_> = rows.iter().map(|row| (&*row.opening.account, row.settlement.cause)).collect();
+    assert_eq!(told, [("east", Some(Cause::Overloaded)), ("west", None)]);
+    assert_eq!(rows[0].settlement.state, EntryState::Void);
+    assert_eq!(rows[1].settlement.state, EntryState::Settled);
+    rig.assert_nothing_held();
+}
+
+#[tokio::test]
+async fn a_429_with_retry_after_7_keeps_that_credential_out() {
+    let rig = Rig::new(TWO_ACCOUNTS).await;
+    rig.provider("east").push(Script::rate_limited(7));
+    let first = rig.chat(&ask("acme/m")).await.unwrap();
+    let rows = rig.rows_of(first.request).await;
+    assert_eq!(rows.len(), 2);
+    assert_eq!(rows[0].settlement.cause, Some(Cause::RateLimited));
+    let second = rig.chat(&ask("acme/m")).await.unwrap();
+    let accounts: Vec<_> =
+        rig.rows_of(second.request).await.iter().map(|row| row.opening.account.clone()).collect();
+    assert_eq!(accounts, ["west".into()], "east rests for seven seconds");
+    let refusal = rig.chat(&ask("east/m-1")).await.unwrap_err();
+    let wait = refusal.retry_after.unwrap();
+    assert!(wait > Duration::from_secs(5) && wait <= Duration::from_secs(7), "{wait:?}");
+}
+
+#[tokio::test]
+async fn a_body_that_hangs_after_its_headers_ends_at_the_first_content_deadline() {
+    let rig = Rig::new(&impatient("first_content_ms")).await;
+    rig.provider("east").push(Script::role_then_silence());
+    let seen = rig.chat(&ask_stream("acme/m")).await.unwrap();
+    let rows = rig.rows_of(seen.request).await;
+    assert_eq!(rows[0].settlement.cause, Some(Cause::FirstContentTimeout));
+    assert_eq!(rows[0].settlement.status, Some(200));
+    assert_eq!(rows[1].settlement.cause, None);
+}
+
+#[tokio::test]
+async fn pings_do_not_reset_the_first_content_deadline() {
+    let rig = Rig::new(&impatient("first_content_ms")).await;
+    rig.provider("east").push(Script::pings(5));
+    let seen = rig.chat(&ask_stream("acme/m")).await.unwrap();
+    assert_eq!(rig.rows_of(seen.request).await[0].settlement.cause, Some(Cause::FirstContentTimeout));
+}
+
+#[tokio::test]
+async fn headers_that_never_come_end_at_their_deadline() {
+    let rig = Rig::new(&impatient("headers_ms")).await;
+    rig.provider("east").push(Script::hangs());
+    let seen = rig.chat(&ask("acme/m")).await.unwrap();
+    assert_eq!(rig.rows_of(seen.request).await[0].settlement.cause, Some(Cause::HeadersTimeout));
+}
+
+#[tokio::test]
+async fn every_way_to_fail_before_content_is_tried_elsewhere() {
+    let ways = [
+        (Script::server_error(), Cause::ServerError),
+        (Script::html(502), Cause::ServerError),
+        (Script::garbage(), Cause::Malformed),
+        (Script::redirect("http://elsewhere.test/"), Cause::Malformed),
+        (Script::closes(), Cause::Cut),
+        (Script::error(401, "invalid_request_error", Some("invalid_api_key"), "no"), Cause::Unauthorized),
+        (Script::error(404, "invalid_request_error", Some("model_not_found"), "no"), Cause::ModelNotFound),
+        (Script::error(503, "server_error", None, "no"), Cause::Overloaded),
+    ];
+    for (script, cause) in ways {
+        for body in [ask("acme/m"), ask_stream("acme/m")] {
+            let rig = Rig::new(TWO_ACCOUNTS).await;
+            rig.provider("east").push(script.clone());
+            let seen = rig.chat(&body).await.unwrap();
+            let causes: Vec<_> =
+                rig.rows_of(seen.request).await.iter().map(|row| row.settlement.cause).collect();
+            assert_eq!(causes, [Some(cause), None], "{script:?} {body}");
+            rig.assert_nothing_held();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_callers_own_mistake_is_not_tried_elsewhere_and_keeps_the_providers_words() {
+    let rig = Rig::new(TWO_ACCOUNTS).await;
+    rig.provider("east").push(Script::error(
+        400,
+        "invalid_request_error",
+        Some("bad_temperature"),
+        "temperature is too hot",
+    ));
+    let refusal = rig.chat(&ask("acme/m")).await.unwrap_err();
+    assert_eq!(refusal.kind, ErrorKind::UpstreamRejected);
+    assert_eq!(refusal.status(), 400);
+    assert!(refusal.message.contains("temperature is too hot"));
+    assert_eq!(rig.rows().await.len(), 1);
+    assert!(rig.provider("west").log().is_empty());
+}
+
+#[tokio::test]
+async fn when_nobody_answers_each_attempts_cause_is_told() {
+    let rig = Rig::new(TWO_ACCOUNTS).await;
+    for provider in ["east", "west"] {
+        for _ in 0..4 {
+            rig.provider(provider).push(Script::error(
+                401,
+                "invalid_request_error",
+                Some("invalid_api_key"),
+                "no",
+            ));
+        }
+    }
+    let refusal = rig.chat(&ask("acme/m")).await.unwrap_err();
+    assert_eq!(refusal.kind, ErrorKind::UpstreamAuth);
+    assert!(
+        refusal.message.contains("1. east/m-1: unauthorized (status 401); 2. west/m-2: unauthorized"),
+        "{refusal}"
+    );
+    rig.assert_nothing_held();
+}
+
+#[tokio::test]
+async fn a_single_deployment_that_hiccups_is_tried_again() {
+    let rig = Rig::new(TWO_ACCOUNTS).await;
+    rig.provider("east").push(Script::server_error());
+    let seen = rig.chat(&ask("east/m-1")).await.unwrap();
+    let causes: Vec<_> = rig.rows_of(seen.request).await.iter().map(|row| row.settlement.cause).collect();
+    assert_eq!(causes, [Some(Cause::ServerError), None]);
+}
+
+#[tokio::test]
+async fn fallback_models_are_tried_when_the_first_has_too_small_a_window() {
+    let rig = Rig::new(TWO_ACCOUNTS).await;
+    rig.provider("east").push(Script::error(
+        400,
+        "invalid_request_error",
+        Some("context_length_exceeded"),
+        "too long",
+    ));
+    let body = r#"{"model":"east/m-1","models":["west/m-2"],"messages":[{"role":"user","content":"x"}]}"#;
+    let seen = rig.chat(body).await.unwrap();
+    assert_eq!(seen.headers["x-trunkline-model"], "acme/m");
+    let causes: Vec<_> = rig.rows_of(seen.request).await.iter().map(|row| row.settlement.cause).collect();
+    assert_eq!(causes, [Some(Cause::ContextTooLong), None]);
+}
+
+#[tokio::test]
+async fn a_credential_repeated_by_its_provider_does_not_get_through() {
+    let rig = Rig::new(TWO_ACCOUNTS).await;
+    let words = "Bad request near provider-key-canary in field";
+    rig.provider("east").push(Script::error(400, "invalid_request_error", Some("bad"), words));
+    let refusal = rig.chat(&ask("acme/m")).await.unwrap_err();
+    assert!(!format!("{refusal} {refusal:?}").contains("canary"), "{refusal:?}");
+}
