@@ -2,6 +2,7 @@
 //! whatever happens to it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderMap;
 use trunkline_domain::id::RequestId;
@@ -9,6 +10,7 @@ use trunkline_domain::ledger::{Payer, RequestRecord};
 use trunkline_domain::plan::{AttemptLimits, RoutePlan, Step};
 use trunkline_domain::{Error, ErrorKind, ModelName, Text};
 use trunkline_ledger::guard::RequestGuard;
+use trunkline_ledger::journal::Ticket;
 use trunkline_ledger::window::{RatePermit, RateRefusal};
 use trunkline_wire::codec::{Codec, FieldError, Skim};
 use trunkline_wire::codec_for;
@@ -29,6 +31,8 @@ const LABEL_BYTES_MAX: usize = 256;
 const TAGS_MAX: usize = 16;
 /// Output a request without a cap is expected to have, for the tokens-per-minute window.
 const OUTPUT_EXPECTED: u64 = 1_024;
+/// How long a request waits for one of the places of requests under way.
+const TICKET_DEADLINE: Duration = Duration::from_secs(5);
 
 /// A request that may go on.
 pub(crate) struct Admitted {
@@ -53,11 +57,7 @@ pub(crate) async fn admit(
 ) -> Result<Admitted, Refusal> {
     let Inbound { origin, dialect, headers, body } = inbound;
     let codec = codec_for(dialect);
-    let ticket = core.journal.ticket().await.map_err(|full| {
-        let message = "the journal has no room, so nothing is dispatched that could not be recorded: free disk space \
-                       or wait until the store has caught up";
-        Error::new(ErrorKind::JournalFull, message).because(full)
-    })?;
+    let ticket = ticket(core).await?;
     let arrived_at = core.clock.now();
     let mut guard =
         RequestGuard::new(ticket, draft(codec, &key, id, &headers, arrived_at), core.clock.clone());
@@ -114,6 +114,22 @@ pub(crate) async fn admit(
         trail: Trail::default(),
     };
     Ok(Admitted { request, outgoing })
+}
+
+/// A place in the journal: waiting for one is back-pressure at the door, within reason.
+async fn ticket(core: &Core) -> Result<Ticket, Error> {
+    match tokio::time::timeout(TICKET_DEADLINE, core.journal.ticket()).await {
+        Ok(Ok(ticket)) => Ok(ticket),
+        Ok(Err(full)) => {
+            let message = "the journal has no room, so nothing is dispatched that could not be recorded: free disk \
+                           space or wait until the store has caught up";
+            Err(Error::new(ErrorKind::JournalFull, message).because(full))
+        }
+        Err(_) => {
+            let message = "too many requests are under way at this gateway: try again soon";
+            Err(Error::new(ErrorKind::Overloaded, message).retry_after(Duration::from_secs(1)))
+        }
+    }
 }
 
 fn draft(
@@ -179,7 +195,7 @@ fn take_rate(core: &Core, key: &KeyRecord, skim: &Skim) -> Result<RatePermit, Er
 
 fn over_limit(refusal: &RateRefusal) -> Error {
     let RateRefusal { which, limit, retry_after_ms, .. } = refusal;
-    let wait = std::time::Duration::from_millis(*retry_after_ms);
+    let wait = Duration::from_millis(*retry_after_ms);
     let message = format!(
         "the key's limit of {limit} {} is reached: try again in {:.1} s",
         which.as_str(),

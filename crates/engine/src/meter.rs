@@ -36,9 +36,14 @@ pub(crate) fn meter(
         Some(usage) => (usage, UsageSource::Reported),
         None => (estimate(facts, prompt_estimate), UsageSource::Estimated),
     };
-    let terms = Terms { service_tier: ServiceTier::Standard, at };
-    let cost = deployment.offer.prices.cost(&usage, &terms).map(Cost::round).unwrap_or_default();
-    Metered { usage, source, cost }
+    Metered { usage, source, cost: cost(deployment, facts, &usage, at) }
+}
+
+/// Priced by the tier the answer names. A tier nobody has a price for is priced as the standard one.
+fn cost(deployment: &Deployment, facts: &AnswerFacts, usage: &Usage, at: UnixMs) -> NanoUsd {
+    let served = facts.service_tier.as_deref().and_then(ServiceTier::from_wire).unwrap_or_default();
+    let priced = |service_tier| deployment.offer.prices.cost(usage, &Terms { service_tier, at });
+    priced(served).or_else(|_| priced(ServiceTier::Standard)).map(Cost::round).unwrap_or_default()
 }
 
 fn estimate(facts: &AnswerFacts, prompt_estimate: u64) -> Usage {

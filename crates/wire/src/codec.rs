@@ -183,6 +183,8 @@ pub struct AnswerFacts {
     pub id: Option<Text>,
     /// The model the provider says it used.
     pub model: Option<Text>,
+    /// The service tier the provider says it served with: what some price lists depend on.
+    pub service_tier: Option<Text>,
     /// The finish reason of the first choice.
     pub finish: Option<Text>,
     /// Bytes of generated text seen: what an estimate is made from when no usage comes.

@@ -10,6 +10,7 @@ use trunkline_domain::ledger::AttemptOpening;
 use trunkline_domain::plan::{Candidate, Deadlines};
 use trunkline_domain::{Error, ErrorKind, NanoUsd, Text};
 use trunkline_ledger::hold::{BudgetRefusal, Hold};
+use trunkline_ledger::window::RateRefusal;
 use trunkline_providers::adapter::UpstreamRequest;
 use trunkline_providers::spec::Target;
 use trunkline_routing::bound::affordable_output;
@@ -47,6 +48,8 @@ pub(super) async fn try_one(
     };
     let now_ms = request.core.clock.monotonic_ms();
     let place = runtime.account.choose(&runtime.breakers, now_ms).map_err(|rest| resting(rest, now_ms))?;
+    let expected = prompt_estimate(&request.skim);
+    let permit = runtime.account.rates.admit(now_ms, expected).map_err(|refusal| at_limit(&refusal))?;
     let Some(credential) = runtime.account.credentials.get(place) else {
         return Err(defect("an account has fewer credentials than breakers"));
     };
@@ -74,7 +77,8 @@ pub(super) async fn try_one(
         snapshot: snapshot.clone(),
         deployment: candidate.deployment,
         breaker,
-        prompt_estimate: prompt_estimate(&request.skim),
+        prompt_estimate: expected,
+        permit,
         authorization: credential.header.as_ref().map(|(_, value)| value.clone()),
         started_ms: request.core.clock.monotonic_ms(),
         started_at: request.core.clock.now(),
@@ -118,6 +122,12 @@ fn resting(standing: Standing, now_ms: u64) -> Miss {
     let cause = if rate_limited { Cause::RateLimited } else { Cause::Unauthorized };
     let wait = std::time::Duration::from_millis(until_ms.saturating_sub(now_ms));
     Miss::NotTried(UpstreamError { retry_after: Some(wait), ..UpstreamError::of(cause) })
+}
+
+/// The operator's own limit for the account is reached: another account may serve.
+fn at_limit(refusal: &RateRefusal) -> Miss {
+    let wait = std::time::Duration::from_millis(refusal.retry_after_ms);
+    Miss::NotTried(UpstreamError { retry_after: Some(wait), ..UpstreamError::of(Cause::RateLimited) })
 }
 
 /// Takes the hold; where the whole bound does not fit, asks for as much output as the budget has room for.

@@ -9,6 +9,7 @@ use trunkline_domain::plan::DeploymentIx;
 use trunkline_domain::receipt::{Receipt, ReceiptAttempt};
 use trunkline_domain::{NanoUsd, Text, UnixMs, UpstreamModel, Usage, UsageSource};
 use trunkline_ledger::guard::AttemptGuard;
+use trunkline_ledger::window::RatePermit;
 use trunkline_providers::adapter::ErrorAnswer;
 use trunkline_wire::codec::{AnswerFacts, ErrorWords};
 
@@ -29,6 +30,8 @@ pub(super) struct Live {
     pub(super) deployment: DeploymentIx,
     /// Remembers how it went.
     pub(super) breaker: Arc<Breaker>,
+    /// Its place in the windows of the account's own limits.
+    pub(super) permit: RatePermit,
     /// Weight of the prompt, for estimates.
     pub(super) prompt_estimate: u64,
     /// The credential it was sent with: what must never be read out of an answer.
@@ -124,8 +127,15 @@ impl Live {
         deployment.map(|it| meter(it, facts, self.prompt_estimate, self.started_at)).unwrap_or_default()
     }
 
-    fn settle(self, state: EntryState, metered: Metered, facts: &AnswerFacts, cause: Option<Cause>) -> Done {
+    fn settle(
+        mut self,
+        state: EntryState,
+        metered: Metered,
+        facts: &AnswerFacts,
+        cause: Option<Cause>,
+    ) -> Done {
         let total_ms = self.elapsed_ms();
+        self.permit.correct_tokens(metered.usage.total());
         let settlement = Settlement {
             state,
             usage: metered.usage,

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::{HeaderName, HeaderValue};
 use trunkline_domain::Text;
+use trunkline_domain::access::RateLimits;
+use trunkline_ledger::window::RateState;
 use trunkline_providers::spec::ProviderSpec;
 use trunkline_routing::world::Standing;
 use trunkline_upstream::dispatch::Dispatch;
@@ -27,6 +29,8 @@ pub struct Account {
     pub credentials: Vec<Credential>,
     /// Deadlines that tighten the plan's.
     pub deadlines: Timeouts,
+    /// Windows of the limits the operator set for the account as a whole; kept over reloads.
+    pub rates: Arc<RateState>,
     /// What the operator configured for this provider kind alone.
     pub options: Vec<(Text, Text)>,
     turn: AtomicUsize,
@@ -58,6 +62,7 @@ impl Account {
             dispatch,
             credentials: Vec::new(),
             deadlines: Timeouts::default(),
+            rates: Arc::new(RateState::new(RateLimits::default())),
             options: Vec::new(),
             turn: AtomicUsize::new(0),
         }

@@ -161,6 +161,10 @@ fn account(parts: &Parts<'_>, ready: &ReadyAccount) -> Result<Account, BuildErro
     let mut account = Account::new(settings.name.clone(), settings.provider, base_url, network.clone());
     account.credentials = credentials(ready, &origin)?;
     account.deadlines = settings.timeouts;
+    if let Some(before) = parts.previous.and_then(|previous| previous.accounts.get(&settings.name)) {
+        account.rates = Arc::clone(&before.rates);
+    }
+    account.rates.change_limits(settings.limits);
     Ok(account)
 }
 

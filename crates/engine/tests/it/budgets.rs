@@ -89,3 +89,13 @@ async fn the_fixed_price_of_the_sandbox_is_its_bound_and_its_cost() {
     assert_eq!(rig.rows().await[0].settlement.cost, NanoUsd(100_000));
     assert_eq!(rig.chat(&ask("sandbox/fixed-price")).await.unwrap_err().kind, ErrorKind::BudgetExceeded);
 }
+
+#[tokio::test]
+async fn an_accounts_own_limit_sends_traffic_to_the_next() {
+    let toml = TWO_ACCOUNTS.replace("priority = 0", "priority = 0\n rpm = 1");
+    let rig = Rig::new(&toml).await;
+    rig.chat(&ask("acme/m")).await.unwrap();
+    rig.chat(&ask("acme/m")).await.unwrap();
+    let accounts: Vec<_> = rig.rows().await.into_iter().map(|row| row.opening.account).collect();
+    assert_eq!(accounts, ["east".into(), "west".into()]);
+}

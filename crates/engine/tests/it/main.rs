@@ -1,9 +1,6 @@
 //! The engine in this process, against scripted providers: what callers see, and what the ledger says about it.
 
-#![cfg_attr(
-    test,
-    expect(clippy::unwrap_used, clippy::panic, unreachable_pub, reason = "helpers of tests fail the test")
-)]
+#![cfg_attr(test, expect(unreachable_pub, reason = "the modules of a test binary are its only readers"))]
 
 #[cfg(test)]
 mod budgets;

@@ -13,7 +13,7 @@ use crate::rig::{Rig, TWO_ACCOUNTS, ask, ask_stream};
 async fn a_cut_upstream_ends_in_a_typed_error_never_in_a_clean_half_answer() {
     for end in [End::Cut(After::Pieces(4)), End::Reset(After::Pieces(4)), End::Truncate(After::Pieces(4))] {
         let rig = Rig::new(TWO_ACCOUNTS).await;
-        rig.provider("east").push(Script::says("one two three four five six").ending(end.clone()));
+        rig.provider("east").push(Script::says("one two three four five six").ending(end));
         let seen = rig.chat(&ask_stream("acme/m")).await.unwrap();
         assert_eq!(seen.body.matches("\"code\":\"upstream_cut\"").count(), 1, "{end:?}: {}", seen.body);
         let row = rig.rows_of(seen.request).await.remove(0);

@@ -26,6 +26,8 @@ pub(super) struct Piece<'a> {
     id: Option<&'a RawValue>,
     #[serde(borrow)]
     model: Option<&'a RawValue>,
+    #[serde(borrow)]
+    service_tier: Option<&'a RawValue>,
     pub(super) choices: Option<Choices>,
     data: Option<IgnoredAny>,
     #[serde(borrow)]
@@ -81,6 +83,7 @@ impl<'a> Piece<'a> {
     pub(super) fn absorb(&self, facts: &mut AnswerFacts, convention: UsageConvention) {
         facts.id = facts.id.take().or_else(|| self.id.and_then(name));
         facts.model = facts.model.take().or_else(|| self.model.and_then(name));
+        facts.service_tier = facts.service_tier.take().or_else(|| self.service_tier.and_then(name));
         let groq = self.x_groq.as_ref().and_then(|groq| groq.usage);
         let usage = self.usage.or(groq).and_then(|usage| super::usage::read(usage.get(), convention));
         facts.usage = usage.or(facts.usage);
