@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
+use tokio::time::Instant;
 use trunkline_domain::id::RequestId;
 use trunkline_domain::ledger::{Payer, RequestRecord};
 use trunkline_domain::plan::{AttemptLimits, RoutePlan, Step};
@@ -53,7 +54,7 @@ pub(crate) async fn admit(
     key: Arc<KeyRecord>,
     id: RequestId,
     inbound: Inbound,
-    arrived_ms: u64,
+    arrived: Instant,
 ) -> Result<Admitted, Refusal> {
     let Inbound { origin, dialect, headers, body } = inbound;
     let codec = codec_for(dialect);
@@ -108,7 +109,7 @@ pub(crate) async fn admit(
         guard,
         permit,
         arrived_at,
-        arrived_ms,
+        arrived,
         delivery,
         receipt,
         trail: Trail::default(),

@@ -2,9 +2,11 @@
 //! answer is committed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderMap;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 use trunkline_domain::attempt::Origin;
 use trunkline_domain::id::RequestId;
 use trunkline_domain::ledger::Payer;
@@ -44,8 +46,8 @@ pub struct Request {
     pub permit: RatePermit,
     /// When it arrived.
     pub arrived_at: UnixMs,
-    /// When it arrived, monotonic.
-    pub arrived_ms: u64,
+    /// When it arrived, on the clock deadlines are measured by.
+    pub arrived: Instant,
     /// How its answer is delivered.
     pub delivery: Delivery,
     /// Whether the caller asked for the receipt in the answer.
@@ -90,8 +92,8 @@ pub struct Trail {
     pub explained: Option<Receipt>,
     /// Sum over the attempts.
     pub cost: NanoUsd,
-    /// Milliseconds spent waiting for providers.
-    pub upstream_ms: u64,
+    /// Time spent waiting for providers.
+    pub upstream: Duration,
 }
 
 impl Trail {

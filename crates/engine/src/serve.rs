@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use trunkline_domain::id::RequestId;
 use trunkline_domain::{Error, ErrorKind};
 use uuid::Uuid;
@@ -24,7 +24,7 @@ impl From<Error> for Refusal {
 
 /// Serves one request. Early refusals, disconnects and panics all end in the same guards.
 pub(crate) async fn serve(core: &Arc<Core>, inbound: Inbound) -> Result<Answer, Refusal> {
-    let arrived_ms = core.clock.monotonic_ms();
+    let arrived = Instant::now();
     if core.draining.load(Ordering::Relaxed) {
         let error = Error::new(
             ErrorKind::ShuttingDown,
@@ -35,7 +35,7 @@ pub(crate) async fn serve(core: &Arc<Core>, inbound: Inbound) -> Result<Answer, 
     let snapshot = core.snapshots.current();
     let key = authenticate(&core.keys, &inbound.headers, core.clock.now()).await?;
     let id = RequestId(Uuid::now_v7());
-    let Admitted { mut request, mut outgoing } = admit(core, snapshot, key, id, inbound, arrived_ms).await?;
+    let Admitted { mut request, mut outgoing } = admit(core, snapshot, key, id, inbound, arrived).await?;
     if let Err(error) = plan::decide(&mut request, &mut outgoing).await {
         return Err(deliver::refuse(request, error));
     }

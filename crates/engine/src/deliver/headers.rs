@@ -47,9 +47,8 @@ pub(super) fn of(request: &Request, head: &Head) -> HeaderMap {
 /// The cost of a buffered answer, and what the gateway itself added to its time.
 pub(super) fn finished(request: &Request, headers: &mut HeaderMap) {
     put(headers, COST, &request.trail.cost.to_string());
-    let total_ms = request.core.clock.monotonic_ms().saturating_sub(request.arrived_ms);
-    let overhead_us = total_ms.saturating_sub(request.trail.upstream_ms).saturating_mul(1_000);
-    headers.insert(OVERHEAD, HeaderValue::from(overhead_us));
+    let overhead = request.arrived.elapsed().saturating_sub(request.trail.upstream);
+    headers.insert(OVERHEAD, HeaderValue::from(u64::try_from(overhead.as_micros()).unwrap_or(u64::MAX)));
 }
 
 /// The key's own limits, in the form OpenAI's clients read.

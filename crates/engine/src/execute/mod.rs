@@ -39,7 +39,7 @@ pub enum Miss {
 /// Tries candidates until one commits or none is left.
 pub async fn run(request: &mut Request, outgoing: &Outgoing) -> Result<Committed, Error> {
     request.core.retries.earn();
-    let deadline = deadline_of(request, outgoing);
+    let deadline = request.arrived + outgoing.plan.limits.deadlines.total;
     let mut walk = Walk { left: outgoing.plan.limits.attempts_max, deadline, failures: Vec::new() };
     for round in 0_u32.. {
         match walk.step(request, outgoing, &outgoing.plan.root).await {
@@ -51,12 +51,6 @@ pub async fn run(request: &mut Request, outgoing: &Outgoing) -> Result<Committed
         tokio::time::sleep(wait).await;
     }
     Err(refusal::of(&walk.failures))
-}
-
-fn deadline_of(request: &Request, outgoing: &Outgoing) -> Instant {
-    let elapsed = request.core.clock.monotonic_ms().saturating_sub(request.arrived_ms);
-    let total = outgoing.plan.limits.deadlines.total;
-    Instant::now() + total.saturating_sub(Duration::from_millis(elapsed))
 }
 
 /// A failed attempt, for the refusal's message.

@@ -74,8 +74,7 @@ pub(super) async fn receive(
     let started = Instant::now();
     let mut receiver = Receiver { request, deployment, deadlines, started, total };
     let result = receiver.commit(&mut exchange, withhold_usage).await;
-    let elapsed = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    receiver.request.trail.upstream_ms = receiver.request.trail.upstream_ms.saturating_add(elapsed);
+    receiver.request.trail.upstream += started.elapsed();
     match result {
         Ok((head, Ready::Whole(body, facts))) => {
             receiver.note(exchange.succeed(&facts));
