@@ -12,6 +12,18 @@ pub enum Dialect {
     OpenaiCompletions,
     /// `POST /embeddings`.
     OpenaiEmbeddings,
+    /// `POST /responses` as OpenAI defined it.
+    OpenaiResponses,
+    /// `POST /messages` as Anthropic defined it.
+    AnthropicMessages,
+    /// `POST /models/{model}:generateContent` and `:streamGenerateContent` as Google defined them.
+    GeminiGenerate,
+    /// `POST /model/{id}/converse` and `/converse-stream` of Amazon Bedrock.
+    BedrockConverse,
+    /// `POST /v2/chat` of Cohere.
+    CohereChat,
+    /// `POST /api/chat` of Ollama.
+    OllamaChat,
 }
 
 /// What is asked of a model: OpenTelemetry's `gen_ai.operation.name`.

@@ -5,10 +5,11 @@
 //! from these types can be replayed.
 //!
 //! Where to look first: [`attempt`] (what happened at a provider), [`ledger`] (what is written down about it),
-//! [`plan`] (what was meant to happen), [`error`] (the one table of public errors).
+//! [`plan`] (what was meant to happen), [`chat`] (what is said), [`error`] (the one table of public errors).
 
 pub mod access;
 pub mod attempt;
+pub mod chat;
 pub mod dialect;
 pub mod error;
 pub mod id;

@@ -172,6 +172,74 @@ pub struct Loss {
     pub path: Cow<'static, str>,
     /// Why.
     pub why: Cow<'static, str>,
+    /// What it is about.
+    pub subject: Subject,
+    /// How much of it is lost.
+    pub kind: LossKind,
+}
+
+/// How much of a field is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LossKind {
+    /// It was changed to the nearest thing there is.
+    Adapted,
+    /// It was left out.
+    Dropped,
+}
+
+/// What a field is about: the grain at which callers and operators decide what may be lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// How tokens are drawn and how many.
+    Sampling,
+    /// Tools, their choice, calls and results.
+    Tools,
+    /// The form of the answer.
+    Schema,
+    /// How much to think.
+    Reasoning,
+    /// What is said: media, documents, order.
+    Content,
+    /// What is to be cached.
+    Cache,
+    /// State kept at a provider: signatures, encrypted reasoning, stored answers.
+    State,
+    /// Names for the provider: end users, metadata, tiers.
+    Labels,
+    /// Anything else.
+    Other,
+}
+
+impl Subject {
+    /// What a top-level field of an OpenAI dialect is about.
+    pub fn of_field(field: &str) -> Self {
+        match field {
+            "temperature"
+            | "top_p"
+            | "top_k"
+            | "min_p"
+            | "seed"
+            | "n"
+            | "stop"
+            | "logprobs"
+            | "top_logprobs"
+            | "logit_bias"
+            | "frequency_penalty"
+            | "presence_penalty"
+            | "repetition_penalty"
+            | "prediction"
+            | "max_tokens"
+            | "max_completion_tokens" => Self::Sampling,
+            "tools" | "tool_choice" | "parallel_tool_calls" | "functions" | "function_call" => Self::Tools,
+            "response_format" => Self::Schema,
+            "reasoning" | "reasoning_effort" => Self::Reasoning,
+            "messages" | "modalities" | "audio" => Self::Content,
+            "prompt_cache_key" | "prompt_cache_options" | "prompt_cache_retention" => Self::Cache,
+            "store" | "previous_response_id" | "conversation" => Self::State,
+            "user" | "safety_identifier" | "metadata" | "service_tier" => Self::Labels,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// What an answer says about itself.

@@ -27,6 +27,16 @@ pub fn crossing(dialect: Dialect, direction: Direction) -> &'static [&'static st
             Dialect::OpenaiChat | Dialect::OpenaiCompletions | Dialect::OpenaiEmbeddings,
             Direction::Response,
         ) => &["content-type", "openai-processing-ms", "openai-version"],
+        // Not relayed so far: on recast nothing crosses.
+        (
+            Dialect::OpenaiResponses
+            | Dialect::AnthropicMessages
+            | Dialect::GeminiGenerate
+            | Dialect::BedrockConverse
+            | Dialect::CohereChat
+            | Dialect::OllamaChat,
+            Direction::Request | Direction::Response,
+        ) => &[],
     }
 }
 

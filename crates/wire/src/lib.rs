@@ -1,10 +1,11 @@
 //! Bytes to meaning and back: what a request asks, which edits a provider needs, what an answer says about itself.
 //!
 //! What it is: pure functions and small state machines over byte strings. A request stays the caller's bytes; it is
-//! skimmed, never parsed into an object and written anew. What it is not: a client or a server. Nothing here reads a
+//! skimmed, and parsed into an object and written anew only where the provider speaks another dialect. What it is not: a client or a server. Nothing here reads a
 //! clock, rolls a die or touches a socket.
 //!
-//! Where to look first: [`codec::Codec`], found by [`codec_for`]; [`envelope`] (a request's top-level fields),
+//! Where to look first: [`codec::Codec`] (relay: the same dialect on both sides), found by [`codec_for`];
+//! [`recast::ChatCodec`] (another dialect), found by [`chat_codec_for`]; [`envelope`] (a request's top-level fields),
 //! [`splice`] (named edits), [`frame`] (pieces of a stream), `openai/` (the dialects).
 
 pub mod codec;
@@ -13,19 +14,44 @@ pub mod envelope;
 pub mod frame;
 pub mod framing;
 pub mod headers;
+mod json;
 mod openai;
 pub mod quirks;
+pub mod recast;
 pub mod splice;
 
 use trunkline_domain::Dialect;
 
 use crate::codec::Codec;
+use crate::recast::ChatCodec;
 
-/// The codec of a dialect.
+/// The codec by which a dialect is relayed. Dialects that only providers speak are never relayed, and no caller can ask
+/// in one: they share OpenAI's chat, in which an error of the gateway is at least readable.
 pub fn codec_for(dialect: Dialect) -> &'static dyn Codec {
     match dialect {
-        Dialect::OpenaiChat => &openai::chat::CODEC,
+        Dialect::OpenaiChat
+        | Dialect::OpenaiResponses
+        | Dialect::AnthropicMessages
+        | Dialect::GeminiGenerate
+        | Dialect::BedrockConverse
+        | Dialect::CohereChat
+        | Dialect::OllamaChat => &openai::chat::CODEC,
         Dialect::OpenaiCompletions => &openai::completions::CODEC,
         Dialect::OpenaiEmbeddings => &openai::embeddings::CODEC,
+    }
+}
+
+/// The codec by which a chat dialect is recast. `None` for a dialect that is no chat.
+pub fn chat_codec_for(dialect: Dialect) -> Option<&'static dyn ChatCodec> {
+    match dialect {
+        Dialect::OpenaiChat
+        | Dialect::OpenaiCompletions
+        | Dialect::OpenaiEmbeddings
+        | Dialect::OpenaiResponses
+        | Dialect::AnthropicMessages
+        | Dialect::GeminiGenerate
+        | Dialect::BedrockConverse
+        | Dialect::CohereChat
+        | Dialect::OllamaChat => None,
     }
 }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::Shape;
-use crate::codec::{Loss, RelayEdits, RelayTarget, Skim};
+use crate::codec::{Loss, LossKind, RelayEdits, RelayTarget, Skim, Subject};
 use crate::envelope::Envelope;
 use crate::quirks::{Quirks, StreamUsage};
 use crate::splice::{Edit, EditValue, splice};
@@ -146,7 +146,12 @@ fn drop_field(envelope: &Envelope, field: &'static str, why: &'static str, relay
     relay.edits.retain(|edit| edit.field() != field);
     relay.edits.push(Edit::remove(field));
     if envelope.raw_bytes(field) != Some(b"null") {
-        relay.losses.push(Loss { path: Cow::Borrowed(field), why: Cow::Borrowed(why) });
+        relay.losses.push(Loss {
+            path: Cow::Borrowed(field),
+            why: Cow::Borrowed(why),
+            subject: Subject::of_field(field),
+            kind: LossKind::Dropped,
+        });
     }
 }
 

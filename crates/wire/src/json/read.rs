@@ -1,0 +1,145 @@
+//! Reading objects. [`wire_object`] declares a struct of optional known members; members it does not know, and known ones
+//! that are `null`, go into its `rest` as written, so that nothing a caller wrote is forgotten.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Visitor};
+use serde_json::value::RawValue;
+use trunkline_domain::chat::{Extras, Field, RawJson};
+use trunkline_domain::{Dialect, Text};
+
+/// Declares an object of the wire: `struct Name { "member" => field: Type, … }`. Every field becomes `Option<Type>`, and
+/// `rest: Rest` is added. A member given twice is an error. Types must not go through serde's buffering (`untagged`,
+/// `flatten`), which cannot keep values as written: where a member has several forms, write a visitor.
+macro_rules! wire_object {
+    ($(#[$meta:meta])* struct $name:ident { $($key:literal => $field:ident: $type:ty),* $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Default)]
+        struct $name {
+            $($field: Option<$type>,)*
+            rest: $crate::json::Rest,
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+                struct ObjectVisitor;
+                impl<'de> serde::de::Visitor<'de> for ObjectVisitor {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str("an object")
+                    }
+
+                    fn visit_map<M: serde::de::MapAccess<'de>>(self, mut map: M) -> Result<$name, M::Error> {
+                        let mut object = $name::default();
+                        while let Some(key) = map.next_key::<$crate::json::Key<'de>>()? {
+                            match key.as_str() {
+                                $($key => match map.next_value::<Option<$type>>()? {
+                                    Some(value) => {
+                                        if object.$field.replace(value).is_some() {
+                                            return Err(serde::de::Error::duplicate_field($key));
+                                        }
+                                    }
+                                    None => object.rest.null(&key),
+                                },)*
+                                _ => object.rest.keep(&key, map.next_value()?),
+                            }
+                        }
+                        Ok(object)
+                    }
+                }
+                json.deserialize_map(ObjectVisitor)
+            }
+        }
+    };
+}
+pub(crate) use wire_object;
+
+/// Members that no field was declared for.
+#[derive(Default)]
+pub(crate) struct Rest(Vec<Field>);
+
+impl Rest {
+    /// Keeps a member as written.
+    pub(crate) fn keep(&mut self, key: &Key<'_>, value: Box<RawValue>) {
+        self.0.push((Text::from(key.as_str()), value.into()));
+    }
+
+    /// Keeps that a known member is `null`.
+    pub(crate) fn null(&mut self, key: &Key<'_>) {
+        self.0.push((Text::from(key.as_str()), RawValue::NULL.to_owned().into()));
+    }
+
+    /// Keeps a known member whose value has no canonical meaning.
+    pub(crate) fn push(&mut self, key: &str, value: RawJson) {
+        self.0.push((Text::from(key), value));
+    }
+
+    /// The members kept, with the spelling of the known ones.
+    pub(crate) fn extras(self, dialect: Dialect, form: u32) -> Extras {
+        Extras::new(dialect, form, self.0)
+    }
+}
+
+/// A member's key.
+pub(crate) struct Key<'de>(Cow<'de, str>);
+
+impl Key<'_> {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+        impl<'de> Visitor<'de> for KeyVisitor {
+            type Value = Key<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Self::Value, E> {
+                Ok(Key(Cow::Borrowed(key)))
+            }
+
+            fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
+                Ok(Key(Cow::Owned(key.to_owned())))
+            }
+        }
+        json.deserialize_str(KeyVisitor)
+    }
+}
+
+/// A string, copied once: straight into shared text.
+pub(crate) struct Str(pub(crate) Text);
+
+impl<'de> Deserialize<'de> for Str {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        struct StrVisitor;
+        impl Visitor<'_> for StrVisitor {
+            type Value = Str;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Str, E> {
+                Ok(Str(Text::from(text)))
+            }
+        }
+        json.deserialize_str(StrVisitor)
+    }
+}
+
+/// What is wrong with a value, for the caller: the parser's words without its line and column, which count from the
+/// value's own beginning.
+pub(crate) fn problem(error: &serde_json::Error) -> String {
+    let words = error.to_string();
+    match words.rfind(" at line ") {
+        Some(at) => words.get(..at).unwrap_or(&words).to_owned(),
+        None => words,
+    }
+}
