@@ -87,6 +87,15 @@ impl Configurator {
         }
     }
 
+    /// Reads the listings now and then for ever, with up to a tenth of the pause as jitter, so that many gateways do not
+    /// ask at once.
+    pub async fn keep_listings(&self, engine: &Engine, every: Duration) {
+        loop {
+            self.refresh_listings(engine).await;
+            tokio::time::sleep(every + every.mul_f64(rand::random::<f64>() / 10.0)).await;
+        }
+    }
+
     /// Reads the listing of one account on behalf of a request, at most every few seconds. Says whether it was read.
     pub async fn refresh_account(&self, engine: &Engine, name: &str) -> bool {
         let Some(account) = engine.snapshot().accounts.get(name).cloned() else { return false };
