@@ -12,7 +12,7 @@ use trunkline_providers::spec::BaseUrl;
 use trunkline_upstream::dispatch::Dispatch;
 
 use crate::Engine;
-use crate::config::{AccountSettings, Environment, Loaded, ReadyAccount};
+use crate::config::{AccountSettings, ConfigFile, Environment, Loaded, ReadyAccount};
 use crate::listing;
 use crate::snapshot::{Account, BuildError, Credential, Parts, Snapshot, build};
 
@@ -67,6 +67,11 @@ impl Configurator {
     /// The catalogue in use.
     pub async fn catalogue(&self) -> Arc<Catalogue> {
         Arc::clone(&self.state.lock().await.catalogue)
+    }
+
+    /// What the configuration in use says.
+    pub async fn config(&self) -> ConfigFile {
+        self.state.lock().await.loaded.config.clone()
     }
 
     /// Puts a loaded configuration in force. On an error the one before stays.
