@@ -15,7 +15,8 @@ const OPEN: &str = r#"
 #[tokio::test]
 async fn a_model_that_appears_at_a_provider_is_usable_at_once_without_a_restart() {
     let rig = Rig::new(OPEN).await;
-    rig.provider("east").push(Script::text(r#"{"object":"list","data":[{"id":"gpt-99-preview","object":"model"}]}"#));
+    rig.provider("east")
+        .push(Script::text(r#"{"object":"list","data":[{"id":"gpt-99-preview","object":"model"}]}"#));
     let seen = rig.chat(&ask("east/gpt-99-preview")).await.unwrap();
     assert_eq!(seen.status, 200);
     let row = rig.rows_of(seen.request).await.remove(0);

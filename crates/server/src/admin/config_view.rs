@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 use trunkline_domain::access::RateLimits;
-use trunkline_engine::config::account::{KeyRef, ModelChoice, Timeouts};
+use trunkline_domain::plan::Timeouts;
+use trunkline_engine::config::account::{KeyRef, ModelChoice};
 use trunkline_engine::config::route::Route;
 use trunkline_engine::config::secrets::{SecretRef, SecretSource};
 use trunkline_engine::config::server::{ProxyRef, Server};

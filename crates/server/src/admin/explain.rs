@@ -96,7 +96,7 @@ pub(crate) fn explain(
         scope: key.map(|key| key.models.as_slice()).unwrap_or_default(),
         budgeted: if key.is_some_and(|key| !key.budgets.is_empty()) { Budgeted::Yes } else { Budgeted::No },
         attempts_max: snapshot.limits.attempts_max,
-        deadlines: snapshot.limits.deadlines,
+        total: snapshot.limits.deadlines.total,
         seed: rand::random(),
     };
     let world = World { offers: &snapshot.offers, live, now, monotonic_ms };
