@@ -1,24 +1,18 @@
-#!/usr/bin/env python3
 """Proves the fake provider by the official OpenAI Python client: what the client accepts from the fake, it would
 accept from a provider.
 
-Usage: python3 tests/sdk/prove_fake.py [path of the fake-provider binary]
-
-Without a path the binary is built by cargo. The client is installed, pinned by requirements.txt beside this file, into
-a virtual environment under target/, and this file runs again inside it.
+Run by `run`, which has built the fake provider and installed the client.
 """
 
-import hashlib
 import json
-import os
 import subprocess
 import sys
-import venv
 from contextlib import contextmanager
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+import openai
+from checks import named, raises, run
+from environment import program
+
 KEY = "sk-fake"
 MODEL = "fake-model"
 TEXT = "Hello from the fake provider. It counts its words."
@@ -38,35 +32,11 @@ TOOLS = [
 ]
 
 
-def environment_python() -> Path:
-    """The interpreter of an environment that holds exactly the pinned requirements."""
-    digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
-    home = ROOT / "target" / f"sdk-python-{digest}"
-    python = home / "bin" / "python"
-    done = home / "complete"
-    if not done.exists():
-        venv.create(home, with_pip=True, clear=True)
-        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", REQUIREMENTS]
-        subprocess.run(install, check=True)
-        done.touch()
-    return python
-
-
-def fake_provider_binary() -> Path:
-    if len(sys.argv) > 1:
-        return Path(sys.argv[1])
-    build = ["cargo", "build", "--quiet", "-p", "trunkline-testkit", "--bin", "fake-provider"]
-    subprocess.run(build, check=True, cwd=ROOT)
-    return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug" / "fake-provider"
-
-
 @contextmanager
 def provider(**setup):
     """A client of a fresh fake provider."""
-    import openai
-
     setup = {"key": KEY, "caller": "anyone", "models": [MODEL], **setup}
-    process = subprocess.Popen([fake_provider_binary(), json.dumps(setup)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([program("fake-provider"), json.dumps(setup)], stdout=subprocess.PIPE, text=True)
     try:
         base_url = json.loads(process.stdout.readline())["base_url"]
         with openai.OpenAI(base_url=base_url, api_key=KEY, max_retries=0, timeout=10) as client:
@@ -145,18 +115,7 @@ def check_models():
         assert [model.id for model in client.models.list()] == [MODEL]
 
 
-def raises(kind, call):
-    """The error of this kind that a call ends in."""
-    try:
-        call()
-    except kind as error:
-        return error
-    raise AssertionError(f"no {kind.__name__}")
-
-
 def check_errors():
-    import openai
-
     limited = {
         "status": 429,
         "headers": {"retry-after": "7"},
@@ -185,25 +144,5 @@ def check_errors():
         assert raises(openai.AuthenticationError, stranger.models.list).code == "invalid_api_key"
 
 
-CHECKS = [check_chat, check_stream, check_tools, check_completions, check_embeddings, check_models, check_errors]
-
-
-def main() -> int:
-    failed = 0
-    for check in CHECKS:
-        try:
-            check()
-            print(f"ok      {check.__name__}")
-        except Exception as error:  # one check's failure must not hide the others'
-            failed += 1
-            print(f"FAILED  {check.__name__}: {type(error).__name__}: {error}")
-    print(f"{len(CHECKS) - failed} passed, {failed} failed")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    if "TRUNKLINE_SDK_PYTHON" not in os.environ:
-        python = str(environment_python())
-        arguments = [python, __file__, str(fake_provider_binary())]
-        os.execve(python, arguments, {**os.environ, "TRUNKLINE_SDK_PYTHON": "1"})
-    sys.exit(main())
+    sys.exit(run(named(dict(globals()))))

@@ -100,8 +100,10 @@ impl FromIterator<Cause> for CauseSet {
 pub struct AttemptLimits {
     /// How many attempts may be dispatched at most.
     pub attempts_max: u8,
-    /// The deadlines each attempt obeys.
-    pub deadlines: Deadlines,
+    /// The whole request, all attempts together.
+    pub total: Duration,
+    /// Deadlines of the route, before those of the account an attempt goes to.
+    pub timeouts: Timeouts,
 }
 
 /// The five deadlines.
@@ -117,6 +119,34 @@ pub struct Deadlines {
     pub idle: Duration,
     /// The whole request, all attempts together.
     pub total: Duration,
+}
+
+/// Deadlines that differ from those beneath: an account's from the default, a route's from the account's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timeouts {
+    /// Name resolution, TCP and TLS.
+    pub connect: Option<Duration>,
+    /// Until the response's headers.
+    pub headers: Option<Duration>,
+    /// Until the first content.
+    pub first_content: Option<Duration>,
+    /// Between two pieces of content.
+    pub idle: Option<Duration>,
+    /// The whole: of a request where a route says it, of one attempt where an account does.
+    pub total: Option<Duration>,
+}
+
+impl Timeouts {
+    /// These deadlines, and those of `base` where nothing is said.
+    pub fn over(self, base: Deadlines) -> Deadlines {
+        Deadlines {
+            connect: self.connect.unwrap_or(base.connect),
+            headers: self.headers.unwrap_or(base.headers),
+            first_content: self.first_content.unwrap_or(base.first_content),
+            idle: self.idle.unwrap_or(base.idle),
+            total: self.total.unwrap_or(base.total),
+        }
+    }
 }
 
 impl Default for Deadlines {

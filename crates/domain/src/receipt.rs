@@ -4,7 +4,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::attempt::Cause;
-use crate::id::RequestId;
 use crate::ledger::EntryState;
 use crate::model::{ModelName, Text};
 use crate::money::NanoUsd;
@@ -15,7 +14,7 @@ use crate::usage::{Usage, UsageSource};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// The request; none in `explain`.
-    pub request_id: Option<RequestId>,
+    pub request_id: Option<Text>,
     /// The model's name as asked.
     pub model_asked: ModelName,
     /// The operation.

@@ -8,7 +8,7 @@ use http::HeaderMap;
 use tokio::time::Instant;
 use trunkline_domain::id::RequestId;
 use trunkline_domain::ledger::{Payer, RequestRecord};
-use trunkline_domain::plan::{AttemptLimits, RoutePlan, Step};
+use trunkline_domain::plan::{AttemptLimits, RoutePlan, Step, Timeouts};
 use trunkline_domain::{Error, ErrorKind, ModelName, Text};
 use trunkline_ledger::guard::RequestGuard;
 use trunkline_ledger::journal::Ticket;
@@ -85,7 +85,8 @@ pub(crate) async fn admit(
         root: Step::InOrder { steps: Vec::new(), on: trunkline_domain::plan::CauseSet::default() },
         limits: AttemptLimits {
             attempts_max: snapshot.limits.attempts_max,
-            deadlines: snapshot.limits.deadlines,
+            total: snapshot.limits.deadlines.total,
+            timeouts: Timeouts::default(),
         },
         excluded: Vec::new(),
         world_version: 0,

@@ -12,7 +12,7 @@ use trunkline_providers::spec::BaseUrl;
 use trunkline_upstream::dispatch::Dispatch;
 
 use crate::Engine;
-use crate::config::{AccountSettings, Environment, Loaded, ReadyAccount};
+use crate::config::{AccountSettings, ConfigFile, Environment, Loaded, ReadyAccount};
 use crate::listing;
 use crate::snapshot::{Account, BuildError, Credential, Parts, Snapshot, build};
 
@@ -69,6 +69,11 @@ impl Configurator {
         Arc::clone(&self.state.lock().await.catalogue)
     }
 
+    /// What the configuration in use says.
+    pub async fn config(&self) -> ConfigFile {
+        self.state.lock().await.loaded.config.clone()
+    }
+
     /// Puts a loaded configuration in force. On an error the one before stays.
     pub async fn reload(&self, engine: &Engine, loaded: Loaded) -> Result<(), BuildError> {
         self.change(engine, |state| state.loaded = loaded).await
@@ -84,6 +89,15 @@ impl Configurator {
         let accounts: Vec<Arc<Account>> = engine.snapshot().accounts.values().cloned().collect();
         for account in accounts.iter().filter(|account| account.provider.listing.is_some()) {
             self.refresh(engine, account).await;
+        }
+    }
+
+    /// Reads the listings now and then for ever, with up to a tenth of the pause as jitter, so that many gateways do not
+    /// ask at once.
+    pub async fn keep_listings(&self, engine: &Engine, every: Duration) {
+        loop {
+            self.refresh_listings(engine).await;
+            tokio::time::sleep(every + every.mul_f64(rand::random::<f64>() / 10.0)).await;
         }
     }
 

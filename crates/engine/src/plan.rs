@@ -41,7 +41,7 @@ impl<'a> Question<'a> {
             scope: &key.facts.models,
             budgeted: if key.cells.is_empty() { Budgeted::No } else { Budgeted::Yes },
             attempts_max: snapshot.limits.attempts_max,
-            deadlines: snapshot.limits.deadlines,
+            total: snapshot.limits.deadlines.total,
             seed: rand::random(),
         };
         let live = core.measure.current(snapshot, core.clock.monotonic_ms());

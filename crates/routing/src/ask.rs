@@ -1,7 +1,8 @@
 //! What a request needs and its caller may use.
 
+use std::time::Duration;
+
 use trunkline_domain::access::ModelPattern;
-use trunkline_domain::plan::Deadlines;
 use trunkline_domain::{Dialect, Operation};
 use trunkline_wire::codec::Skim;
 
@@ -20,8 +21,8 @@ pub struct Ask<'a> {
     pub budgeted: Budgeted,
     /// Attempts allowed, if neither route nor request says less.
     pub attempts_max: u8,
-    /// Deadlines, if the route sets none.
-    pub deadlines: Deadlines,
+    /// How long the whole request may take, if the route does not say.
+    pub total: Duration,
     /// Random number for choices among equals.
     pub seed: u64,
 }

@@ -23,7 +23,7 @@ pub fn explain(
     let first =
         candidates.first().and_then(|first| world.offers.get(first.deployment)).map(|first| &first.offer);
     Receipt {
-        request_id: request,
+        request_id: request.map(|id| Text::from(id.to_string())),
         model_asked: ModelName(ask.skim.model.clone()),
         operation: ask.operation,
         prompt_tokens_max: first.and_then(|offer| bound::prompt_tokens_max(ask.skim, offer)),

@@ -1,5 +1,7 @@
 //! From names and needs to an ordered plan.
 
+use std::time::Duration;
+
 use trunkline_domain::Text;
 use trunkline_domain::plan::{
     AttemptLimits, Candidate, CauseSet, Exclusion, ExclusionReason, RoutePlan, Step,
@@ -60,13 +62,12 @@ pub fn plan(world: &World<'_>, ask: &Ask<'_>) -> Result<RoutePlan, PlanError> {
         _ => Step::InOrder { steps: tiers, on: CauseSet::fallback() },
     };
     let route = resolution.route;
-    let mut deadlines = route.and_then(|route| route.deadlines).unwrap_or(ask.deadlines);
-    if let Some(timeout_ms) = ask.skim.timeout_ms {
-        deadlines.total = deadlines.total.min(std::time::Duration::from_millis(timeout_ms));
-    }
+    let timeouts = route.map(|route| route.timeouts).unwrap_or_default();
+    let asked = ask.skim.timeout_ms.map_or(Duration::MAX, Duration::from_millis);
+    let total = timeouts.total.unwrap_or(ask.total).min(asked);
     let attempts_max = route.and_then(|route| route.attempts_max).unwrap_or(ask.attempts_max);
     let asked_max = ask.skim.retries_max.map_or(u8::MAX, |retries| retries.saturating_add(1));
-    let limits = AttemptLimits { attempts_max: attempts_max.min(asked_max).max(1), deadlines };
+    let limits = AttemptLimits { attempts_max: attempts_max.min(asked_max).max(1), total, timeouts };
     Ok(RoutePlan { root: first, limits, excluded, world_version: world.live.version, seed: ask.seed })
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use trunkline_catalogue::{Names, Offer};
-use trunkline_domain::plan::{Deadlines, DeploymentIx};
+use trunkline_domain::plan::{DeploymentIx, Timeouts};
 use trunkline_domain::{ModelName, Text, UnixMs};
 use trunkline_providers::spec::ProviderSpec;
 
@@ -90,8 +90,8 @@ pub struct Route {
     pub targets: Vec<Text>,
     /// Attempts allowed, if the route says so.
     pub attempts_max: Option<u8>,
-    /// Deadlines, if the route sets them.
-    pub deadlines: Option<Deadlines>,
+    /// Deadlines the route sets.
+    pub timeouts: Timeouts,
 }
 
 /// Every deployment, and the names that lead to them.

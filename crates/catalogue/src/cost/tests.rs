@@ -1,3 +1,5 @@
+//! What a price list promises, example by example and as laws.
+
 use proptest::prelude::*;
 use trunkline_domain::usage::Units;
 

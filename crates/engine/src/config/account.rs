@@ -4,11 +4,10 @@
 //! first at [`AccountSettings`].
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use trunkline_domain::Text;
 use trunkline_domain::access::{ModelPattern, RateLimits};
-use trunkline_domain::plan::Deadlines;
+use trunkline_domain::plan::Timeouts;
 use trunkline_providers::registry;
 use trunkline_providers::spec::{AuthScheme, BaseUrl, ProviderSpec};
 
@@ -88,43 +87,15 @@ impl Unpriced {
     }
 }
 
-/// Deadlines that differ from those beneath: an account's from the default, a route's from the account's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Timeouts {
-    /// Name resolution, TCP and TLS.
-    pub connect: Option<Duration>,
-    /// Until the response's headers.
-    pub headers: Option<Duration>,
-    /// Until the first content.
-    pub first_content: Option<Duration>,
-    /// Between two pieces of content.
-    pub idle: Option<Duration>,
-    /// All attempts together.
-    pub total: Option<Duration>,
-}
-
-impl Timeouts {
-    /// These deadlines, and those of `base` where nothing is said.
-    pub fn over(self, base: Deadlines) -> Deadlines {
-        Deadlines {
-            connect: self.connect.unwrap_or(base.connect),
-            headers: self.headers.unwrap_or(base.headers),
-            first_content: self.first_content.unwrap_or(base.first_content),
-            idle: self.idle.unwrap_or(base.idle),
-            total: self.total.unwrap_or(base.total),
-        }
-    }
-
-    /// The key `timeouts`, of an account or of a route.
-    pub(super) fn read(table: &mut Table<'_>) -> Option<Self> {
-        table.table("timeouts", |table| Self {
-            connect: milliseconds(table, "connect_ms", 1..=600_000),
-            headers: milliseconds(table, "headers_ms", 1..=3_600_000),
-            first_content: milliseconds(table, "first_content_ms", 1..=3_600_000),
-            idle: milliseconds(table, "idle_ms", 1..=3_600_000),
-            total: milliseconds(table, "total_ms", 1..=86_400_000),
-        })
-    }
+/// The key `timeouts`, of an account or of a route.
+pub(super) fn timeouts(table: &mut Table<'_>) -> Option<Timeouts> {
+    table.table("timeouts", |table| Timeouts {
+        connect: milliseconds(table, "connect_ms", 1..=600_000),
+        headers: milliseconds(table, "headers_ms", 1..=3_600_000),
+        first_content: milliseconds(table, "first_content_ms", 1..=3_600_000),
+        idle: milliseconds(table, "idle_ms", 1..=3_600_000),
+        total: milliseconds(table, "total_ms", 1..=86_400_000),
+    })
 }
 
 impl AccountSettings {
@@ -166,7 +137,7 @@ impl AccountSettings {
             tpm: table.number("tpm", 1..=i64::MAX),
             concurrency: table.number("max_concurrency", 1..=i64::from(u32::MAX)),
         };
-        let timeouts = Timeouts::read(table).unwrap_or_default();
+        let timeouts = timeouts(table).unwrap_or_default();
         let unpriced = Unpriced::read(table).unwrap_or_default();
         let canonical = table.get("canonical");
         let joins = canonical.as_ref().and_then(Value::switch);

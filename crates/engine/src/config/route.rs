@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use trunkline_domain::{ModelName, Text};
 
-use super::account::Timeouts;
 use super::limits::{attempts_max, heartbeat};
 use super::model::name;
 use super::problem::Place;
 use super::reader::{Table, Value};
+use trunkline_domain::plan::Timeouts;
 
 /// Most targets of one route.
 pub const TARGETS_MAX: usize = 64;
@@ -49,7 +49,7 @@ impl Route {
         let route = Self {
             name: Text::from(route),
             targets: placed.iter().map(|target| target.name.clone()).collect(),
-            timeouts: Timeouts::read(table).unwrap_or_default(),
+            timeouts: super::account::timeouts(table).unwrap_or_default(),
             annotate: table.switch("annotate").unwrap_or(false),
             heartbeat: heartbeat(table),
             attempts_max: attempts_max(table),

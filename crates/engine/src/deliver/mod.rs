@@ -1,5 +1,5 @@
 //! From a committed answer to what the caller reads. Relay passes the provider's bytes; what is added or withheld is
-//! listed in DESIGN terms: the usage-only chunk we asked for, the cost, heartbeats, the receipt.
+//! one of these: the usage-only chunk we asked for, the cost, heartbeats, the receipt, a terminal event.
 
 mod buffered;
 mod headers;

@@ -180,7 +180,7 @@ impl EventStream {
                 let raw = relay.annotated(frame.raw);
                 self.send(raw);
             }
-            FrameClass::UsageOnly if relay.head.withhold_usage => {}
+            FrameClass::UsageOnly if relay.head.withhold_usage && !relay.annotates() => {}
             FrameClass::UsageOnly => {
                 let raw = relay.annotated(frame.raw);
                 self.send(raw);
@@ -230,33 +230,45 @@ impl EventStream {
         request.fail(200, error);
     }
 
-    /// Heartbeats, and the deadline between two pieces of content.
+    /// A deadline has passed after the commit: between two pieces of content, or the whole request's.
+    fn late(&mut self, now: Instant) {
+        let State::Relaying(relay) = &self.state else { return };
+        let cause = if now >= relay.head.deadline { Cause::TotalTimeout } else { Cause::IdleTimeout };
+        self.broken(&UpstreamError::of(cause));
+    }
+
+    /// Heartbeats, and the deadlines after the commit.
     fn poll_timer(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if self.timer.as_mut().poll(context).is_pending() {
             return Poll::Pending;
         }
         let now = Instant::now();
-        let idle = match &self.state {
-            State::Relaying(relay) => Some(self.last_content + relay.head.idle),
+        let due = match &self.state {
+            State::Relaying(relay) => Some((self.last_content + relay.head.idle).min(relay.head.deadline)),
             State::Waiting(_) | State::Ended => None,
         };
-        if idle.is_some_and(|idle| now >= idle) {
-            self.broken(&UpstreamError::of(Cause::IdleTimeout));
+        if due.is_some_and(|due| now >= due) {
+            self.late(now);
             return Poll::Ready(());
         }
         if now >= self.last_sent + self.heartbeat {
             self.send(HEARTBEAT);
         }
         let next = self.last_sent + self.heartbeat;
-        self.timer.as_mut().reset(idle.map_or(next, |idle| idle.min(next)));
+        self.timer.as_mut().reset(due.map_or(next, |due| due.min(next)));
         Poll::Ready(())
     }
 }
 
 impl Relay {
+    /// Whether the caller is to see usage with its cost: then the chunk it comes in is not withheld.
+    fn annotates(&self) -> bool {
+        self.request.skim.annotate || self.request.delivery.annotate
+    }
+
     /// The frame with the cost in its usage object, where the caller asked for it and the frame has one.
     fn annotated(&self, raw: Bytes) -> Bytes {
-        if !self.request.skim.annotate && !self.request.delivery.annotate {
+        if !self.annotates() {
             return raw;
         }
         let Some(cost) = self.exchange.cost_so_far() else { return raw };

@@ -85,7 +85,9 @@ pub(super) async fn try_one(
         first_content_ms: None,
         status: None,
     };
-    let deadlines = deadlines(outgoing, runtime);
+    let deadlines = deadlines(request, outgoing, runtime);
+    let own = runtime.account.timeouts.total.map(|total| Instant::now() + total);
+    let deadline = own.map_or(deadline, |own| own.min(deadline));
     let call = Call {
         origin: credential.origin.clone(),
         method: http::Method::POST,
@@ -231,15 +233,8 @@ fn opening(
     }
 }
 
-/// The route's deadlines, where the plan has its own, tightened by the account's.
-fn deadlines(outgoing: &Outgoing, runtime: &DeploymentRuntime) -> Deadlines {
-    let plan = outgoing.plan.limits.deadlines;
-    let account = runtime.account.deadlines.over(plan);
-    Deadlines {
-        connect: plan.connect.min(account.connect),
-        headers: plan.headers.min(account.headers),
-        first_content: plan.first_content.min(account.first_content),
-        idle: plan.idle.min(account.idle),
-        total: plan.total.min(account.total),
-    }
+/// The default's deadlines, under the account's, under the route's.
+fn deadlines(request: &Request, outgoing: &Outgoing, runtime: &DeploymentRuntime) -> Deadlines {
+    let account = runtime.account.timeouts.over(request.snapshot.limits.deadlines);
+    outgoing.plan.limits.timeouts.over(account)
 }

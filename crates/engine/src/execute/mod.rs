@@ -39,7 +39,7 @@ pub enum Miss {
 /// Tries candidates until one commits or none is left.
 pub async fn run(request: &mut Request, outgoing: &Outgoing) -> Result<Committed, Error> {
     request.core.retries.earn();
-    let deadline = request.arrived + outgoing.plan.limits.deadlines.total;
+    let deadline = request.arrived + outgoing.plan.limits.total;
     let mut walk = Walk { left: outgoing.plan.limits.attempts_max, deadline, failures: Vec::new() };
     for round in 0_u32.. {
         match walk.step(request, outgoing, &outgoing.plan.root).await {

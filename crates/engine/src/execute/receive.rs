@@ -52,6 +52,8 @@ pub struct Head {
     pub withhold_usage: bool,
     /// Silence after which a committed stream is given up.
     pub idle: std::time::Duration,
+    /// When it is given up whatever comes.
+    pub deadline: Instant,
 }
 
 struct Receiver<'a> {
@@ -132,6 +134,7 @@ impl Receiver<'_> {
             ordinal: u8::try_from(receiver.request.trail.attempts.len() + 1).unwrap_or(u8::MAX),
             withhold_usage,
             idle: receiver.deadlines.idle,
+            deadline: receiver.total,
         };
         if streamed && events {
             let frames = self.first_content(exchange, &headers, first_content).await?;

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use http::{HeaderName, HeaderValue};
 use trunkline_domain::Text;
 use trunkline_domain::access::RateLimits;
+use trunkline_domain::plan::Timeouts;
 use trunkline_ledger::window::RateState;
 use trunkline_providers::spec::ProviderSpec;
 use trunkline_routing::world::Standing;
 use trunkline_upstream::dispatch::Dispatch;
 use trunkline_upstream::origin::Origin;
 
-use crate::config::account::Timeouts;
 use crate::health::Breaker;
 
 /// One account at one provider.
@@ -27,8 +27,8 @@ pub struct Account {
     pub dispatch: Arc<dyn Dispatch>,
     /// Its credentials; at least one, which may be the empty one.
     pub credentials: Vec<Credential>,
-    /// Deadlines that tighten the plan's.
-    pub deadlines: Timeouts,
+    /// Deadlines that differ from the default.
+    pub timeouts: Timeouts,
     /// Windows of the limits the operator set for the account as a whole; kept over reloads.
     pub rates: Arc<RateState>,
     /// What the operator configured for this provider kind alone.
@@ -48,7 +48,7 @@ pub struct Credential {
 }
 
 impl Account {
-    /// An account without credentials and without deadlines of its own.
+    /// An account without credentials and without timeouts of its own.
     pub fn new(
         name: Text,
         provider: &'static ProviderSpec,
@@ -61,7 +61,7 @@ impl Account {
             base_url,
             dispatch,
             credentials: Vec::new(),
-            deadlines: Timeouts::default(),
+            timeouts: Timeouts::default(),
             rates: Arc::new(RateState::new(RateLimits::default())),
             options: Vec::new(),
             turn: AtomicUsize::new(0),

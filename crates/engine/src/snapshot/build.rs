@@ -103,8 +103,7 @@ pub fn build(parts: &Parts<'_>) -> Result<Snapshot, BuildError> {
         true
     });
     let limits = limits(parts.loaded);
-    let routes =
-        config.routes.iter().map(|route| (route.name.clone(), self::route(route, &limits))).collect();
+    let routes = config.routes.iter().map(|route| (route.name.clone(), self::route(route))).collect();
     let delivery = config.routes.iter().map(|route| {
         let heartbeat = route.heartbeat.unwrap_or(limits.heartbeat);
         (route.name.clone(), Delivery { annotate: route.annotate, heartbeat })
@@ -129,12 +128,11 @@ fn limits(loaded: &Loaded) -> Limits {
     Limits { attempts_max: server.attempts_max, heartbeat: server.heartbeat, ..Limits::default() }
 }
 
-fn route(route: &crate::config::route::Route, limits: &Limits) -> world::Route {
+fn route(route: &crate::config::route::Route) -> world::Route {
     world::Route {
         targets: route.targets.iter().map(|target| target.0.clone()).collect(),
         attempts_max: route.attempts_max,
-        deadlines: (route.timeouts != crate::config::account::Timeouts::default())
-            .then(|| route.timeouts.over(limits.deadlines)),
+        timeouts: route.timeouts,
     }
 }
 
@@ -160,7 +158,7 @@ fn account(parts: &Parts<'_>, ready: &ReadyAccount) -> Result<Account, BuildErro
     let network = if in_process { &parts.in_process } else { &parts.network };
     let mut account = Account::new(settings.name.clone(), settings.provider, base_url, network.clone());
     account.credentials = credentials(ready, &origin)?;
-    account.deadlines = settings.timeouts;
+    account.timeouts = settings.timeouts;
     if let Some(before) = parts.previous.and_then(|previous| previous.accounts.get(&settings.name)) {
         account.rates = Arc::clone(&before.rates);
     }
@@ -172,7 +170,7 @@ fn bundle(parts: &Parts<'_>, path: &std::path::Path) -> Result<Arc<RootStore>, B
     let failed = |reason: String| BuildError::Bundle { path: path.display().to_string(), reason };
     let pem =
         parts.environment.read_file(path, CA_BUNDLE_BYTES_MAX).map_err(|error| failed(error.to_string()))?;
-    let roots = RootStore::new(&[Authorities::Pem(&pem)])
+    let roots = RootStore::new(&[Authorities::Bundled, Authorities::Pem(&pem)])
         .map_err(|error: RootStoreError| failed(error.to_string()))?;
     Ok(Arc::new(roots))
 }
@@ -212,7 +210,9 @@ fn deployments_of(parts: &Parts<'_>, ready: &ReadyAccount) -> Result<Vec<Deploym
     for offer in listed.filter(|offer| offers::fits_region(offer, settings.region.as_deref())) {
         if offers::chosen(&settings.models, &offer) && !offers::has(&found, &offer.upstream_id) {
             // Of several ids for one model the preferred comes first; a dated snapshot is no rival of its alias.
-            let naming = if offers::has_model(&found, &offer.model) { Naming::LabelOnly } else { joins };
+            // What only outdated sources list is not offered under its canonical name.
+            let rival = offers::has_model(&found, &offer.model) || offer.status == Status::Absent;
+            let naming = if rival { Naming::LabelOnly } else { joins };
             found.push(Found { offer, state: OfferState::Listed, naming });
         }
     }

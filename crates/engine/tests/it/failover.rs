@@ -6,6 +6,7 @@ use trunkline_domain::ErrorKind;
 use trunkline_domain::attempt::Cause;
 use trunkline_domain::ledger::EntryState;
 use trunkline_testkit::fake_provider::Script;
+use trunkline_testkit::fake_provider::script::{After, End};
 
 use crate::rig::{Rig, TWO_ACCOUNTS, ask, ask_stream};
 
@@ -169,4 +170,27 @@ async fn a_credential_repeated_by_its_provider_does_not_get_through() {
     rig.provider("east").push(Script::error(400, "invalid_request_error", Some("bad"), words));
     let refusal = rig.chat(&ask("acme/m")).await.unwrap_err();
     assert!(!format!("{refusal} {refusal:?}").contains("canary"), "{refusal:?}");
+}
+
+#[tokio::test]
+async fn a_routes_deadline_goes_before_its_accounts_and_an_accounts_before_the_default() {
+    let toml = format!(
+        "{}\n[routes.hasty]\ntargets = [\"acme/m\"]\ntimeouts = {{ first_content_ms = 60 }}\n",
+        TWO_ACCOUNTS.replace("priority = 0", "priority = 0\n timeouts = { first_content_ms = 600000 }")
+    );
+    let rig = Rig::new(&toml).await;
+    rig.provider("east").push(Script::role_then_silence());
+    let seen = rig.chat(&ask_stream("hasty")).await.unwrap();
+    assert_eq!(rig.rows_of(seen.request).await[0].settlement.cause, Some(Cause::FirstContentTimeout));
+}
+
+#[tokio::test]
+async fn the_total_deadline_holds_after_the_commit_too() {
+    let toml =
+        format!("{TWO_ACCOUNTS}\n[routes.brief]\ntargets = [\"acme/m\"]\ntimeouts = {{ total_ms = 300 }}\n");
+    let rig = Rig::new(&toml).await;
+    rig.provider("east").push(Script::says("one two").ending(End::Stall(After::Pieces(3))));
+    let seen = rig.chat(&ask_stream("brief")).await.unwrap();
+    assert!(seen.body.contains("\"code\":\"deadline_exceeded\""), "{}", seen.body);
+    assert_eq!(rig.rows_of(seen.request).await[0].settlement.cause, Some(Cause::TotalTimeout));
 }

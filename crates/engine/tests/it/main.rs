@@ -5,6 +5,10 @@
 #[cfg(test)]
 mod budgets;
 #[cfg(test)]
+mod discovery;
+#[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod failover;
 #[cfg(test)]
 mod relay;

@@ -109,3 +109,12 @@ async fn malformed_json_is_refused_with_its_position() {
     assert_eq!(refusal.kind, ErrorKind::InvalidRequest);
     assert!(refusal.message.contains("line 2"), "{refusal}");
 }
+
+#[tokio::test]
+async fn a_stream_shows_its_cost_to_a_caller_who_asks_openrouters_way() {
+    let rig = Rig::new(TWO_ACCOUNTS).await;
+    let body =
+        ask_stream("acme/m").replace("\"stream\":true", "\"stream\":true,\"usage\":{\"include\":true}");
+    let seen = rig.chat(&body).await.unwrap();
+    assert!(seen.body.contains("\"cost\":"), "{}", seen.body);
+}

@@ -1,3 +1,5 @@
+//! The table of causes, row by row.
+
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};

@@ -88,7 +88,7 @@ impl House {
                 scope: &[],
                 budgeted: self.budgeted.unwrap_or(Budgeted::No),
                 attempts_max: 4,
-                deadlines: Deadlines::default(),
+                total: Deadlines::default().total,
                 seed,
             },
         )

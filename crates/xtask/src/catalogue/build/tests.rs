@@ -1,3 +1,5 @@
+//! Every rule that refuses a figure, on facts made for it.
+
 use serde_json::{Value, json};
 use trunkline_catalogue::{Catalogue, ServiceTier, Terms};
 use trunkline_domain::{NanoUsd, UnixMs, Usage};

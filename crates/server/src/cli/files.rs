@@ -1,0 +1,110 @@
+//! The admin API over the files of a data directory, in this process: for when no gateway runs. It holds the journal's
+//! lock meanwhile, so no gateway starts beside it.
+//!
+//! Before anything is answered the journal is brought into the store, so that every attempt counts, those included
+//! that were interrupted when the last gateway ended.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use tokio::task::JoinHandle;
+use tower_service::Service as _;
+use trunkline_engine::clock::SystemClock;
+use trunkline_engine::{Engine, EngineParts};
+use trunkline_ledger::journal::{Journal, JournalError};
+use trunkline_store::Store;
+
+use super::failure::Failure;
+use super::place::Place;
+use super::world;
+use crate::admin::{AdminState, control_router};
+use crate::boot::storage::{journal_options, store_options};
+use crate::reload::Reloader;
+
+/// How long the journal may take to reach the store.
+const DRAIN_DEADLINE: Duration = Duration::from_mins(1);
+
+/// The files, opened.
+pub(super) struct Files {
+    router: Router,
+    journal: Journal,
+    store: Arc<Store>,
+    draining: JoinHandle<()>,
+}
+
+/// Why they cannot be opened.
+pub(super) enum OpenError {
+    /// Another process has them.
+    InUse,
+    /// Anything else.
+    Failed(Failure),
+}
+
+impl From<Failure> for OpenError {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl Files {
+    /// Opens the files of a data directory, making what is missing.
+    pub(super) async fn open(place: &Place, data_dir: &Path) -> Result<Self, OpenError> {
+        let failed = |error: &dyn std::fmt::Display| Failure::new(error.to_string());
+        let mut settings = world::settings(place)?;
+        settings.server.data_dir = data_dir.to_owned();
+        // The store comes first: it makes the directory, for its owner only.
+        let store = Store::open(store_options(&settings)).await.map_err(|error| failed(&error))?;
+        let store = Arc::new(store);
+        let options = journal_options(&settings);
+        let opening = tokio::task::spawn_blocking(move || Journal::open(options)).await;
+        let journal = match opening.map_err(|error| failed(&error))? {
+            Ok((journal, _)) => journal,
+            Err(JournalError::InUse(_)) => return Err(OpenError::InUse),
+            Err(error) => return Err(failed(&error).into()),
+        };
+        let draining = tokio::spawn(journal.drainer().run(store.clone(), std::future::pending()));
+        journal.flush(DRAIN_DEADLINE).await.map_err(|error| failed(&error))?;
+
+        let catalogue = Arc::new(world::catalogue(Some(&store), &settings).await?);
+        let loaded = world::without_secrets(place, &catalogue)?;
+        let configurator = Arc::new(world::configurator(loaded, catalogue));
+        let snapshot =
+            configurator.first().await.map_err(|error| Failure::configuration(vec![error.to_string()]))?;
+        let engine = Engine::new(EngineParts {
+            configurator,
+            snapshot,
+            keys: store.clone(),
+            ledger: store.clone(),
+            journal: journal.clone(),
+            clock: Arc::new(SystemClock::start()),
+        });
+        let reloader = Reloader::new(engine.clone(), place.config_path(), settings);
+        let router = control_router(AdminState::new(engine, store.clone(), Arc::new(reloader)));
+        Ok(Self { router, journal, store, draining })
+    }
+
+    /// Answers one request.
+    pub(super) async fn call(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), Failure> {
+        let Ok(response) = self.router.clone().call(request.map(Body::new)).await;
+        let status = response.status();
+        let body = response.into_body().collect().await;
+        let body = body.map_err(|error| Failure::new(format!("the answer broke off: {error}")))?;
+        Ok((status, body.to_bytes()))
+    }
+
+    /// Closes the files, so that the next process finds them whole.
+    pub(super) async fn close(self) {
+        self.draining.abort();
+        drop(self.router);
+        let journal = self.journal;
+        // Where the thread is gone already there is nothing to close.
+        tokio::task::spawn_blocking(move || journal.close()).await.unwrap_or_default();
+        self.store.close().await;
+    }
+}

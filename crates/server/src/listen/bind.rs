@@ -1,0 +1,134 @@
+//! From an address in the configuration to sockets that listen.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixStream};
+use trunkline_engine::config::server::Listen;
+use trunkline_upstream::connect::resolve::{Resolve as _, SystemResolver};
+
+/// Connections the system keeps waiting until they are accepted.
+const BACKLOG: u32 = 4_096;
+
+/// Sockets that listen at one configured address.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    pub(super) sockets: Vec<Listening>,
+    /// The address as configured, with the port the system chose where it was asked to.
+    pub(crate) address: Listen,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub(super) enum Listening {
+    Tcp(TcpListener),
+    Unix { listener: UnixListener, _file: SocketFile },
+}
+
+/// A socket's file, removed when nobody listens there any more.
+#[derive(Debug)]
+pub(super) struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Where it is already gone there is nothing to do.
+        std::fs::remove_file(&self.0).unwrap_or_default();
+    }
+}
+
+/// Why nobody can listen at an address.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BindError {
+    #[error("{0} is taken by another program")]
+    Taken(Listen),
+    #[error("cannot listen on {address}: {source}")]
+    Io { address: Listen, source: io::Error },
+    #[error("cannot listen on {address}: {reason}")]
+    Name { address: Listen, reason: String },
+}
+
+/// Listens. A name is every address it has: `localhost` is IPv4 and IPv6; of several, one is enough.
+pub(crate) async fn bind(listen: &Listen) -> Result<Bound, BindError> {
+    let failed = |source: io::Error| {
+        if source.kind() == io::ErrorKind::AddrInUse {
+            return BindError::Taken(listen.clone());
+        }
+        BindError::Io { address: listen.clone(), source }
+    };
+    match listen {
+        Listen::Unix(path) => {
+            let socket = unix(path).await.map_err(failed)?;
+            Ok(Bound { sockets: vec![socket], address: listen.clone() })
+        }
+        Listen::Tcp { host, port } => {
+            let addresses = addresses(host)
+                .await
+                .map_err(|reason| BindError::Name { address: listen.clone(), reason })?;
+            let (sockets, port) = tcp(&addresses, *port).map_err(failed)?;
+            Ok(Bound { sockets, address: Listen::Tcp { host: host.clone(), port } })
+        }
+    }
+}
+
+async fn addresses(host: &str) -> Result<Vec<IpAddr>, String> {
+    match host.parse() {
+        Ok(address) => Ok(vec![address]),
+        Err(_) => SystemResolver::default().resolve(host).await.map_err(|error| error.to_string()),
+    }
+}
+
+/// All addresses share a port: the one asked for, or the one the system chose for the first.
+fn tcp(addresses: &[IpAddr], mut port: u16) -> io::Result<(Vec<Listening>, u16)> {
+    let mut sockets = Vec::with_capacity(addresses.len());
+    for address in addresses {
+        match tcp_one(SocketAddr::new(*address, port)) {
+            Ok(listener) => {
+                port = listener.local_addr()?.port();
+                sockets.push(Listening::Tcp(listener));
+            }
+            // A machine without IPv6 still has a `localhost`.
+            Err(error) if addresses.len() > 1 && error.kind() != io::ErrorKind::AddrInUse => {
+                tracing::debug!(%address, %error, "not listening there");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if sockets.is_empty() {
+        return Err(io::Error::new(
+            io::ErrorKind::AddrNotAvailable,
+            "none of its addresses is this machine's",
+        ));
+    }
+    Ok((sockets, port))
+}
+
+fn tcp_one(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if address.is_ipv6() && address.ip().is_unspecified() {
+        // `[::]` means every address, of both families.
+        rustix::net::sockopt::set_ipv6_v6only(&socket, false)?;
+    }
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// A socket file that nobody answers at is what a killed process left; one that is answered at is taken. Only its
+/// owner may connect.
+async fn unix(path: &Path) -> io::Result<Listening> {
+    let listener = match UnixListener::bind(path) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => match UnixStream::connect(path).await {
+            Err(refused) if refused.kind() == io::ErrorKind::ConnectionRefused => {
+                std::fs::remove_file(path)?;
+                UnixListener::bind(path)?
+            }
+            _ => return Err(error),
+        },
+        bound => bound?,
+    };
+    let socket = Listening::Unix { listener, _file: SocketFile(path.to_owned()) };
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(socket)
+}

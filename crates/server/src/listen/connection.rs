@@ -1,0 +1,113 @@
+//! One connection: HTTP/1.1 or HTTP/2, whichever its first bytes speak, until it ends, is told to, or does nothing.
+
+use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio_util::sync::CancellationToken;
+
+use super::Limits;
+use super::pulse::{Pulse, Verdict, Watched};
+use super::socket::Socket;
+use crate::front::{Front, Peer};
+
+/// Requests at once on one HTTP/2 connection.
+const STREAMS_MAX: u32 = 256;
+/// Streams a client may open and reset before they were looked at, and streams we had to reset, before its connection
+/// ends: the limits against "rapid reset" (CVE-2023-44487) and what it left open.
+const PENDING_RESETS_MAX: usize = 32;
+const OWN_RESETS_MAX: usize = 256;
+/// An HTTP/2 client is pinged this often while it is silent, and has as long to answer.
+const PING: Duration = Duration::from_secs(30);
+/// hyper's smallest read buffer.
+const BUFFER_BYTES_MIN: usize = 8_192;
+/// The longest a stuck connection goes unnoticed.
+const CHECK_EVERY: Duration = Duration::from_secs(5);
+
+/// How connections are told to end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stop {
+    /// Finish what is under way, take nothing new.
+    pub(crate) gently: CancellationToken,
+    /// Now.
+    pub(crate) at_once: CancellationToken,
+}
+
+/// What every connection of a listener is served with.
+#[derive(Clone)]
+pub(super) struct Terms {
+    pub(super) front: Arc<Front>,
+    pub(super) limits: Limits,
+    pub(super) stop: Stop,
+}
+
+/// Serves a connection to its end.
+pub(super) async fn serve(socket: Socket, peer: Peer, terms: Terms) {
+    let Terms { front, limits, stop } = terms;
+    let pulse = Pulse::new();
+    if matches!(&socket, Socket::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2")) {
+        pulse.is_multiplexed();
+    }
+    let io = TokioIo::new(Watched::new(socket, Arc::clone(&pulse)));
+    let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
+        if request.version() == http::Version::HTTP_2 {
+            pulse.is_multiplexed();
+        }
+        let (front, active, peer) = (Arc::clone(&front), pulse.begin(), peer);
+        async move { Ok::<_, Infallible>(front.answer(request, peer, active).await) }
+    });
+    let builder = builder(&limits);
+    let mut connection = pin!(builder.serve_connection(io, service));
+    let mut stopping = pin!(stop.gently.cancelled());
+    let mut ended = pin!(stop.at_once.cancelled());
+    let mut checks = tokio::time::interval((limits.header_read_timeout / 4).min(CHECK_EVERY));
+    let mut closing = false;
+    loop {
+        tokio::select! {
+            result = connection.as_mut() => {
+                if let Err(error) = result {
+                    tracing::debug!(%peer, error, "connection ended");
+                }
+                return;
+            }
+            () = stopping.as_mut(), if !closing => {
+                closing = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = ended.as_mut() => return,
+            _ = checks.tick() => match pulse.verdict(limits.header_read_timeout) {
+                Verdict::Alive => {}
+                Verdict::Idle if closing => return,
+                Verdict::Idle => {
+                    closing = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                Verdict::Stuck => {
+                    tracing::debug!(%peer, "connection cut: it does nothing");
+                    return;
+                }
+            },
+        }
+    }
+}
+
+fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
+    let header_bytes = usize::try_from(limits.header_bytes_max).unwrap_or(usize::MAX).max(BUFFER_BYTES_MIN);
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    // The time a head may take is kept by the pulse, which also knows an idle connection from a slow one.
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(header_bytes);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(limits.header_bytes_max)
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_pending_accept_reset_streams(PENDING_RESETS_MAX)
+        .max_local_error_reset_streams(OWN_RESETS_MAX)
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PING);
+    builder
+}

@@ -1,0 +1,163 @@
+//! Listening: addresses, connections, TLS, and their end.
+//!
+//! What it is not: requests (see [`crate::front`]) or when to stop (see [`crate::boot`]). Look first at [`Door::open`];
+//! one connection's life is in `connection`, what is held against clients that do nothing in [`pulse`].
+
+pub(crate) mod bind;
+mod connection;
+pub(crate) mod pulse;
+mod socket;
+pub(crate) mod tls;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::task::TaskTracker;
+
+use self::bind::{Bound, Listening};
+use self::connection::Terms;
+use self::socket::Socket;
+use crate::front::{Front, Peer};
+
+pub(crate) use self::connection::Stop;
+
+/// How long a TLS handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// After an `accept` that failed (no file descriptor left, mostly) the next one waits.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a listener accepts at most.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Open connections.
+    pub(crate) connections_max: u32,
+    /// All headers of one request, in bytes.
+    pub(crate) header_bytes_max: u32,
+    /// How long a client may take to send a request's headers.
+    pub(crate) header_read_timeout: Duration,
+}
+
+/// A listener with all its connections.
+pub(crate) struct Door {
+    stop: Stop,
+    connections: TaskTracker,
+}
+
+impl Door {
+    /// Accepts connections until it is closed.
+    pub(crate) fn open(bound: Bound, tls: Option<&tls::Current>, front: Front, limits: Limits) -> Self {
+        let door = Self { stop: Stop::default(), connections: TaskTracker::new() };
+        let front = Arc::new(front);
+        let seats = Arc::new(Semaphore::new(limits.connections_max as usize));
+        for socket in bound.sockets {
+            let accepting = Accepting {
+                socket,
+                tls: tls.cloned(),
+                seats: Arc::clone(&seats),
+                connections: door.connections.clone(),
+                terms: Terms { front: Arc::clone(&front), limits, stop: door.stop.clone() },
+            };
+            drop(door.connections.spawn(accepting.run()));
+        }
+        door.connections.close();
+        door
+    }
+
+    /// Accepts nothing any more; waits until the requests under way have ended, at most `limit`, then cuts what is
+    /// left. Whether anything was left.
+    pub(crate) async fn close(&self, limit: Duration) -> bool {
+        self.stop.gently.cancel();
+        let in_time = tokio::time::timeout(limit, self.connections.wait()).await.is_ok();
+        self.stop.at_once.cancel();
+        self.connections.wait().await;
+        in_time
+    }
+
+    /// Cuts every connection.
+    pub(crate) fn cut(&self) {
+        self.stop.at_once.cancel();
+    }
+}
+
+struct Accepting {
+    socket: Listening,
+    tls: Option<tls::Current>,
+    seats: Arc<Semaphore>,
+    connections: TaskTracker,
+    terms: Terms,
+}
+
+impl Accepting {
+    async fn run(self) {
+        let stop = self.terms.stop.gently.clone();
+        stop.run_until_cancelled(self.accept()).await;
+    }
+
+    /// A connection gets a seat before it is accepted: the others wait in the system's queue.
+    async fn accept(&self) {
+        loop {
+            let Ok(seat) = Arc::clone(&self.seats).acquire_owned().await else { return };
+            let (stream, peer) = match self.next().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "no connection could be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            let (tls, terms) = (self.tls.clone(), self.terms.clone());
+            drop(self.connections.spawn(async move {
+                let _seat = seat;
+                let gently = terms.stop.gently.clone();
+                let secured = gently.run_until_cancelled(secure(stream, tls, peer)).await;
+                if let Some(socket) = secured.flatten() {
+                    connection::serve(socket, peer, terms).await;
+                }
+            }));
+        }
+    }
+
+    async fn next(&self) -> io::Result<(Socket, Peer)> {
+        match &self.socket {
+            Listening::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                // Small answers must not wait for an acknowledgement. Where it fails the client has already gone.
+                stream.set_nodelay(true).unwrap_or_default();
+                Ok((Socket::Tcp(stream), Peer::Tcp(canonical(address))))
+            }
+            Listening::Unix { listener, .. } => Ok((Socket::Unix(listener.accept().await?.0), Peer::Unix)),
+        }
+    }
+}
+
+/// An IPv4 client of a dual-stack socket is shown as what it is.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+async fn secure(socket: Socket, tls: Option<tls::Current>, peer: Peer) -> Option<Socket> {
+    match (socket, tls) {
+        (Socket::Tcp(stream), Some(current)) => handshake(stream, &current, peer).await,
+        (socket, _) => Some(socket),
+    }
+}
+
+async fn handshake(stream: TcpStream, current: &tls::Current, peer: Peer) -> Option<Socket> {
+    let acceptor = TlsAcceptor::from(Arc::clone(&current.borrow()));
+    match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => Some(Socket::Tls(Box::new(stream))),
+        Ok(Err(error)) => {
+            tracing::debug!(%peer, %error, "TLS handshake failed");
+            None
+        }
+        Err(_) => {
+            tracing::debug!(%peer, "TLS handshake took too long");
+            None
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The whole public surface on one page.
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use http::request::Parts;
+use http::{Method, StatusCode, Uri};
+use trunkline_domain::{Dialect, Error, ErrorKind};
+
+use crate::app::App;
+use crate::ingress::{explain, inference};
+use crate::query::{self, generation, key, models, providers};
+use crate::render;
+
+/// OpenAI's base path, OpenRouter's, and what clients use that add the version themselves.
+const BASES: [&str; 2] = ["/v1", "/api/v1"];
+const BARE: &str = "";
+
+/// The routes callers reach.
+pub(crate) fn public(app: App) -> Router {
+    let mut surface = Surface::default();
+    for base in BASES.into_iter().chain([BARE]) {
+        surface = surface
+            .inference(base, "/chat/completions", Dialect::OpenaiChat)
+            .inference(base, "/completions", Dialect::OpenaiCompletions)
+            .inference(base, "/embeddings", Dialect::OpenaiEmbeddings)
+            .question(base, "/models", models::list)
+            .question(base, "/models/{*id}", models::one_or_its_endpoints);
+    }
+    for base in BASES {
+        surface = surface
+            .explanation(base, "/explain")
+            .question(base, "/providers", providers::list)
+            .question(base, "/generation", generation::of_request)
+            .question(base, "/key", key::own);
+    }
+    surface.question(BARE, "/healthz", health).question(BARE, "/readyz", readiness).into_router(app)
+}
+
+/// Routes in the making. Whatever takes a body goes to the engine; the rest is asked with a head alone.
+#[derive(Default)]
+struct Surface(Router<App>);
+
+impl Surface {
+    /// A route that answers from a model. There is no other way to make one.
+    fn inference(self, base: &str, path: &str, dialect: Dialect) -> Self {
+        let serve = move |State(app): State<App>, request: Request| inference::serve(app, dialect, request);
+        Self(self.0.route(&format!("{base}{path}"), post(serve)))
+    }
+
+    /// A route that says what would be done.
+    fn explanation(self, base: &str, path: &str) -> Self {
+        let explain = |State(app): State<App>, request: Request| explain::explain(app, request);
+        Self(self.0.route(&format!("{base}{path}"), post(explain)))
+    }
+
+    /// A route that answers from what the gateway knows.
+    fn question<F>(self, base: &str, path: &str, answer: fn(App, Parts) -> F) -> Self
+    where
+        F: Future<Output = Result<Response, Error>> + Send + 'static,
+    {
+        let ask = move |State(app): State<App>, parts: Parts| async move {
+            answer(app, parts).await.unwrap_or_else(|error| render::plain(&error))
+        };
+        Self(self.0.route(&format!("{base}{path}"), get(ask)))
+    }
+
+    fn into_router(self, app: App) -> Router {
+        self.0.fallback(nothing_there).method_not_allowed_fallback(other_method).with_state(app)
+    }
+}
+
+async fn nothing_there(uri: Uri) -> Response {
+    let message = format!(
+        "there is no {}: POST /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/explain; GET /v1/models, \
+         /v1/models/{{id}}, /v1/models/{{author}}/{{slug}}/endpoints, /v1/providers, /v1/generation?id=, /v1/key; \
+         the same under /api/v1",
+        query::shown(uri.path())
+    );
+    render::plain(&Error::new(ErrorKind::NotFound, message))
+}
+
+/// The `allow` header is added by the router, which knows what the path has.
+async fn other_method(method: Method, uri: Uri) -> Response {
+    let message = format!(
+        "{} does not take {method}: the `allow` header names what it takes",
+        query::shown(uri.path())
+    );
+    render::plain(&Error::new(ErrorKind::MethodNotAllowed, message))
+}
+
+/// Whether the process answers.
+async fn health(_: App, _: Parts) -> Result<Response, Error> {
+    Ok(render::json(&query::Status { status: "ok" }))
+}
+
+/// Whether requests can be served: the keys are in memory, and the gateway is not stopping.
+async fn readiness(app: App, _: Parts) -> Result<Response, Error> {
+    let (code, status) = if app.engine.is_ready() {
+        (StatusCode::OK, "ready")
+    } else if app.engine.is_draining() {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "loading keys")
+    };
+    Ok((code, render::json(&query::Status { status })).into_response())
+}

@@ -1,0 +1,20 @@
+//! The binary as its users meet it: started on free ports, spoken to over the network, stopped by signals.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests panic as tests do")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "bodies are made with `json!`, which calls `to_value` on literals: nothing is lost"
+)]
+
+mod admin;
+mod bodies;
+mod cli;
+mod errors;
+mod inference;
+mod kill;
+mod lists;
+mod protocols;
+mod reload;
+mod startup;
+mod stop;
+mod support;

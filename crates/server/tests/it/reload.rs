@@ -1,0 +1,32 @@
+//! Another configuration while running.
+
+use rustix::process::Signal;
+
+use super::support::{Gateway, chat, until};
+
+const ROUTE: &str = "[routes.mine]\ntargets = [\"sandbox/echo-small\"]\n";
+
+#[tokio::test]
+async fn a_changed_file_adds_a_route_and_a_bad_one_takes_none_away() {
+    let gateway = Gateway::start("");
+    assert_eq!(gateway.post("/v1/chat/completions", &chat("mine")).await.status, 404);
+    gateway.write_config(ROUTE);
+    gateway.get_until("/v1/models/mine", |answer| answer.status == 200).await;
+    assert_eq!(gateway.post("/v1/chat/completions", &chat("mine")).await.status, 200);
+
+    gateway.write_config("[routes.mine]\ntargets = []\nnonsense = 1\n");
+    until(|| gateway.log().contains("the last good one stays").then_some(())).await;
+    assert!(gateway.log().contains("trunkline.toml:3:"), "{}", gateway.log());
+    assert_eq!(gateway.post("/v1/chat/completions", &chat("mine")).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_signal_reloads_too_and_what_needs_a_restart_is_said() {
+    let gateway = Gateway::start("");
+    gateway.write_config(&format!("[telemetry]\naccess_log = true\n\n{ROUTE}"));
+    gateway.signal(Signal::HUP);
+    gateway.get_until("/v1/models/mine", |answer| answer.status == 200).await;
+    assert!(gateway.log().contains("restart the gateway to apply it"), "{}", gateway.log());
+    // Flags are no change of the file.
+    assert!(!gateway.log().contains("table=\"[server]\""), "{}", gateway.log());
+}
