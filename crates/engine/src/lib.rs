@@ -31,5 +31,6 @@ mod meter;
 mod plan;
 mod request;
 mod serve;
+mod translate;
 
 pub use engine::{Engine, EngineParts};

@@ -6,8 +6,9 @@ use std::sync::OnceLock;
 
 use trunkline_catalogue::{Names, Offer};
 use trunkline_domain::plan::{DeploymentIx, Timeouts};
-use trunkline_domain::{ModelName, Text, UnixMs};
-use trunkline_providers::spec::ProviderSpec;
+use trunkline_domain::{Dialect, ModelName, Operation, Text, UnixMs};
+use trunkline_providers::spec::{Api, ProviderSpec};
+use trunkline_wire::can_recast;
 
 /// Everything a plan may depend on.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +47,15 @@ pub struct Deployment {
 }
 
 impl Deployment {
+    /// The API that serves an operation asked for in a dialect: the one that speaks it, else one it can be recast to.
+    pub fn api(&self, operation: Operation, dialect: Dialect) -> Option<&'static Api> {
+        let spoken = self.provider.api(operation, dialect);
+        spoken.or_else(|| {
+            let mut others = self.provider.apis.iter().filter(|api| api.operation == operation);
+            others.find(|api| can_recast(dialect, api.dialect))
+        })
+    }
+
     /// The public name it answers to: its canonical slug where it joins one, else its label.
     pub fn model(&self) -> &Text {
         match self.naming {

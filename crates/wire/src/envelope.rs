@@ -109,6 +109,14 @@ impl Envelope {
         self.fields.iter().map(|field| std::str::from_utf8(field.name(&self.body)).unwrap_or_default())
     }
 
+    /// The fields, names unescaped and values as written, in the order written.
+    pub(crate) fn members(&self) -> impl Iterator<Item = (&str, &str)> {
+        let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
+        self.fields.iter().map(move |field| {
+            (text(field.name(&self.body)), text(self.body.get(field.value.clone()).unwrap_or_default()))
+        })
+    }
+
     pub(crate) fn spans(&self) -> &[Field] {
         &self.fields
     }

@@ -41,11 +41,16 @@ pub fn codec_for(dialect: Dialect) -> &'static dyn Codec {
     }
 }
 
+/// Whether a request in one dialect can be put to a provider that speaks another.
+pub fn can_recast(from: Dialect, to: Dialect) -> bool {
+    from != to && chat_codec_for(from).is_some() && chat_codec_for(to).is_some()
+}
+
 /// The codec by which a chat dialect is recast. `None` for a dialect that is no chat.
 pub fn chat_codec_for(dialect: Dialect) -> Option<&'static dyn ChatCodec> {
     match dialect {
-        Dialect::OpenaiChat
-        | Dialect::OpenaiCompletions
+        Dialect::OpenaiChat => Some(&openai::recast::CODEC),
+        Dialect::OpenaiCompletions
         | Dialect::OpenaiEmbeddings
         | Dialect::OpenaiResponses
         | Dialect::AnthropicMessages

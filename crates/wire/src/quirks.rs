@@ -16,6 +16,35 @@ pub struct Quirks {
     pub understands: &'static [&'static str],
     /// Whether the server's prompt count includes cached tokens (OpenAI's convention).
     pub usage: UsageConvention,
+    /// Top-level request fields beyond the reference that the server takes (`top_k`, `min_p`, `repetition_penalty`): a
+    /// translation uses them only where they are named here.
+    pub extensions: &'static [&'static str],
+    /// The member of an assistant's message in which thinking is sent back to the server; `None` where it takes none.
+    pub reasoning_field: Option<&'static str>,
+    /// How a place up to which to cache is marked on a part of a prompt.
+    pub cache_marks: CacheMarks,
+    /// Whether the server knows the role `developer`.
+    pub developer_role: DeveloperRole,
+}
+
+/// How a place up to which to cache is marked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheMarks {
+    /// It cannot be.
+    None,
+    /// `prompt_cache_breakpoint`, OpenAI's.
+    Breakpoint,
+    /// `cache_control`, Anthropic's, which OpenRouter and others take in OpenAI's dialect too.
+    CacheControl,
+}
+
+/// Whether a server knows the role `developer`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeveloperRole {
+    /// It does.
+    Known,
+    /// It has `system` for both.
+    Unknown,
 }
 
 /// How usage comes in a stream.
@@ -59,5 +88,9 @@ impl Quirks {
         done_marker: DoneMarker::Required,
         understands: &[],
         usage: UsageConvention::OpenAi,
+        extensions: &[],
+        reasoning_field: None,
+        cache_marks: CacheMarks::None,
+        developer_role: DeveloperRole::Known,
     };
 }

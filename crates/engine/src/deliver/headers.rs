@@ -31,7 +31,11 @@ pub(super) fn common(request: &Request) -> HeaderMap {
 /// Headers of an answer that committed.
 pub(super) fn of(request: &Request, head: &Head) -> HeaderMap {
     let mut headers = common(request);
-    cross(request.codec.dialect(), Direction::Response, &head.headers, &mut headers);
+    if head.recast {
+        headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    } else {
+        cross(request.codec.dialect(), Direction::Response, &head.headers, &mut headers);
+    }
     headers.insert(PROVIDER, HeaderValue::from_static(head.provider));
     put(&mut headers, MODEL, &head.model);
     headers.insert(ATTEMPTS, HeaderValue::from(u16::from(head.ordinal)));

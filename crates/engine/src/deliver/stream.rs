@@ -15,12 +15,12 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use trunkline_domain::attempt::{Cause, UpstreamError};
 use trunkline_domain::{Error, ErrorKind};
 use trunkline_wire::codec::{Annotation, FrameClass};
-use trunkline_wire::frame::Frame;
 
 use super::headers;
 use crate::answer::{Answer, AnswerBody};
-use crate::execute::{Begun, Committed, Completeness, Exchange, Head, Piece};
+use crate::execute::{Begun, Committed, Exchange, Head, Piece};
 use crate::request::{ReceiptWish, Request};
+use crate::translate::Output;
 
 const HEARTBEAT: Bytes = Bytes::from_static(b": trunkline is waiting for the provider\n\n");
 
@@ -56,7 +56,7 @@ struct Relay {
 pub(super) fn deliver(
     request: Request,
     head: Head,
-    frames: Vec<(Frame, FrameClass)>,
+    frames: Vec<(FrameClass, Output)>,
     exchange: Box<Exchange>,
 ) -> Answer {
     let status = head.status;
@@ -152,40 +152,39 @@ impl EventStream {
         &mut self,
         request: Request,
         head: Head,
-        frames: Vec<(Frame, FrameClass)>,
+        frames: Vec<(FrameClass, Output)>,
         exchange: Box<Exchange>,
     ) {
         self.state = State::Relaying(Box::new(Relay { request, head, exchange }));
-        for (frame, class) in frames {
-            self.take(Piece::Frame(frame, class));
+        for (class, output) in frames {
+            self.event(class, output);
         }
     }
 
     /// One piece of the provider's stream.
     fn take(&mut self, piece: Piece) {
         match piece {
-            Piece::Frame(frame, class) => self.frame(frame, class),
-            Piece::End(Completeness::Complete) => self.complete(None),
-            Piece::End(Completeness::Cut) => self.broken(&UpstreamError::of(Cause::Cut)),
+            Piece::Event(class, output) => self.event(class, output),
+            Piece::End(output) => self.complete(output),
+            Piece::Cut => self.broken(&UpstreamError::of(Cause::Cut)),
             Piece::Malformed => self.broken(&UpstreamError::of(Cause::Malformed)),
         }
     }
 
-    fn frame(&mut self, frame: Frame, class: FrameClass) {
+    fn event(&mut self, class: FrameClass, output: Output) {
         let State::Relaying(relay) = &mut self.state else { return };
         match class {
-            FrameClass::Heartbeat => self.send(frame.raw),
-            FrameClass::Content | FrameClass::Preamble => {
-                self.last_content = Instant::now();
-                let raw = relay.annotated(frame.raw);
-                self.send(raw);
-            }
+            FrameClass::Heartbeat => self.send_all(output),
             FrameClass::UsageOnly if relay.head.withhold_usage && !relay.annotates() => {}
-            FrameClass::UsageOnly => {
-                let raw = relay.annotated(frame.raw);
-                self.send(raw);
+            FrameClass::Content | FrameClass::Preamble | FrameClass::UsageOnly => {
+                self.last_content = Instant::now();
+                let output = relay.annotated(output);
+                self.send_all(output);
             }
-            FrameClass::Terminal => self.complete(Some(frame.raw)),
+            FrameClass::Terminal => {
+                let output = relay.annotated(output);
+                self.complete(output);
+            }
             FrameClass::Error(words) => {
                 let error = relay.exchange.classify(&relay.head.headers, Some(&words));
                 self.broken(&error);
@@ -194,9 +193,15 @@ impl EventStream {
         }
     }
 
+    fn send_all(&mut self, output: Output) {
+        for bytes in output {
+            self.send(bytes);
+        }
+    }
+
     /// The answer is complete: settles it, says what it cost, and ends with
     /// the provider's terminal event, or the dialect's where the provider leaves it out.
-    fn complete(&mut self, terminal: Option<Bytes>) {
+    fn complete(&mut self, terminal: Output) {
         let State::Relaying(relay) = std::mem::replace(&mut self.state, State::Ended) else { return };
         let Relay { mut request, head, exchange } = *relay;
         let facts = exchange.facts();
@@ -209,7 +214,11 @@ impl EventStream {
             self.send(event);
         }
         self.send(closing_comment(&request, &head));
-        self.send(terminal.unwrap_or_else(|| request.codec.terminal_event()));
+        if terminal.is_empty() {
+            self.send(request.codec.terminal_event());
+        } else {
+            self.send_all(terminal);
+        }
         request.finish(head.status, head.ordinal);
     }
 
@@ -267,16 +276,15 @@ impl Relay {
     }
 
     /// The frame with the cost in its usage object, where the caller asked for it and the frame has one.
-    fn annotated(&self, raw: Bytes) -> Bytes {
+    fn annotated(&self, output: Output) -> Output {
         if !self.annotates() {
-            return raw;
+            return output;
         }
-        let Some(cost) = self.exchange.cost_so_far() else { return raw };
-        let annotation = Annotation {
-            cost: self.request.trail.cost.saturating_add(cost),
-            provider: self.head.provider_name,
-        };
-        self.request.codec.annotate(&raw, &annotation).unwrap_or(raw)
+        let Some(cost) = self.exchange.cost_so_far() else { return output };
+        let cost = self.request.trail.cost.saturating_add(cost);
+        let annotation = Annotation { cost, provider: self.head.provider_name };
+        let annotate = |raw: Bytes| self.request.codec.annotate(&raw, &annotation).unwrap_or(raw);
+        output.into_iter().map(annotate).collect()
     }
 }
 

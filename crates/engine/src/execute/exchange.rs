@@ -10,12 +10,11 @@ use trunkline_domain::NanoUsd;
 use trunkline_domain::attempt::{Cause, UpstreamError};
 use trunkline_providers::spec::CancelBilling;
 use trunkline_upstream::dispatch::{DispatchError, DispatchFuture, Response, ResponseBytes};
-use trunkline_wire::codec::{AnswerFacts, Codec, ErrorWords, FrameClass, StreamTap};
-use trunkline_wire::frame::Frame;
+use trunkline_wire::codec::{AnswerFacts, ErrorWords, FrameClass};
 use trunkline_wire::framing::sse::SseFramer;
-use trunkline_wire::quirks::Quirks;
 
 use super::live::{Done, Live};
+use crate::translate::{EventReader, Output, Reading};
 
 /// How long a finished stream may take to close before its connection is given up instead of reused.
 const CLOSE_MAX: Duration = Duration::from_secs(1);
@@ -28,6 +27,7 @@ pub struct Exchange {
 struct Open {
     phase: Phase,
     reader: Reader,
+    reading: Reading,
     live: Live,
 }
 
@@ -43,36 +43,25 @@ enum Phase {
 /// How the body is read.
 pub(super) enum Reader {
     /// As one piece, collected as it comes.
-    Whole(Whole),
+    Whole(Collected),
     /// As events.
-    Events(SseFramer, Box<dyn StreamTap>),
+    Events(SseFramer, EventReader),
 }
 
-/// A body read as one piece.
-pub(super) struct Whole {
-    /// What has come so far.
-    pieces: Vec<Bytes>,
-    /// Reads it when it is complete.
-    codec: &'static dyn Codec,
-    /// How the server differs.
-    quirks: Quirks,
-}
+/// A body read as one piece: what has come so far.
+#[derive(Default)]
+pub(super) struct Collected(Vec<Bytes>);
 
-impl Whole {
-    /// Nothing read yet.
-    pub(super) fn new(codec: &'static dyn Codec, quirks: Quirks) -> Self {
-        Self { pieces: Vec::new(), codec, quirks }
-    }
-
+impl Collected {
     fn len(&self) -> usize {
-        self.pieces.iter().map(Bytes::len).sum()
+        self.0.iter().map(Bytes::len).sum()
     }
 
     /// All of it: as it came where it came in one piece.
     fn take(&mut self) -> Bytes {
-        match self.pieces.len() {
-            1 => self.pieces.pop().unwrap_or_default(),
-            _ => std::mem::take(&mut self.pieces).concat().into(),
+        match self.0.len() {
+            1 => self.0.pop().unwrap_or_default(),
+            _ => std::mem::take(&mut self.0).concat().into(),
         }
     }
 }
@@ -80,27 +69,20 @@ impl Whole {
 /// One piece of a stream.
 #[derive(Debug)]
 pub enum Piece {
-    /// A frame and what it is.
-    Frame(Frame, FrameClass),
-    /// The end; whether the answer is complete.
-    End(Completeness),
+    /// What a frame is, and what the caller gets for it.
+    Event(FrameClass, Output),
+    /// A complete answer has ended, and this is still owed to the caller.
+    End(Output),
+    /// The bytes ended before the answer did.
+    Cut,
     /// Bytes that cannot be cut into frames.
     Malformed,
 }
 
-/// Whether an answer that ended is all of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Completeness {
-    /// All of it.
-    Complete,
-    /// Cut short.
-    Cut,
-}
-
 impl Exchange {
     /// A call that is about to be made, and how its answer will be read.
-    pub(super) fn new(call: DispatchFuture<'static>, reader: Reader, live: Live) -> Self {
-        Self { open: Some(Open { phase: Phase::Calling(call), reader, live }) }
+    pub(super) fn new(call: DispatchFuture<'static>, reader: Reader, reading: Reading, live: Live) -> Self {
+        Self { open: Some(Open { phase: Phase::Calling(call), reader, reading, live }) }
     }
 
     /// Waits for the head. Safe to drop while waiting.
@@ -121,35 +103,40 @@ impl Exchange {
     }
 
     /// Reads the body as one piece after all: the head says it is not a stream.
-    pub(super) fn read_whole(&mut self, whole: Whole) {
+    pub(super) fn read_whole(&mut self) {
         if let Some(open) = &mut self.open {
-            open.reader = Reader::Whole(whole);
+            open.reader = Reader::Whole(Collected::default());
         }
+    }
+
+    /// How the answer is read.
+    pub(super) fn reading(&self) -> Option<&Reading> {
+        self.open.as_ref().map(|open| &open.reading)
     }
 
     /// The body as one piece of at most `cap` bytes. `Err` says why it is not whole. Safe to drop while waiting.
     pub(super) async fn whole(&mut self, cap: usize) -> Result<Bytes, Cause> {
-        let Some(Open { phase: phase @ Phase::Arriving(_), reader: Reader::Whole(whole), .. }) =
+        let Some(Open { phase: phase @ Phase::Arriving(_), reader: Reader::Whole(collected), .. }) =
             &mut self.open
         else {
             return Err(Cause::Internal);
         };
         while let Phase::Arriving(body) = phase {
             match body.next().await {
-                Some(Ok(bytes)) if whole.len() + bytes.len() > cap => return Err(Cause::Malformed),
-                Some(Ok(bytes)) => whole.pieces.push(bytes),
+                Some(Ok(bytes)) if collected.len() + bytes.len() > cap => return Err(Cause::Malformed),
+                Some(Ok(bytes)) => collected.0.push(bytes),
                 Some(Err(_)) => return Err(Cause::Cut),
                 None => *phase = Phase::Ended,
             }
         }
-        Ok(whole.take())
+        Ok(collected.take())
     }
 
     /// The next piece of the stream.
     pub fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Piece> {
         match &mut self.open {
             Some(open) => open.poll_piece(context),
-            None => Poll::Ready(Piece::End(Completeness::Cut)),
+            None => Poll::Ready(Piece::Cut),
         }
     }
 
@@ -209,29 +196,24 @@ fn spent() -> DispatchError {
 impl Open {
     fn facts(&self) -> AnswerFacts {
         match &self.reader {
-            Reader::Events(_, tap) => tap.facts().clone(),
+            Reader::Events(_, events) => events.facts().clone(),
             Reader::Whole(_) => AnswerFacts::default(),
         }
     }
 
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Piece> {
-        let Reader::Events(framer, tap) = &mut self.reader else { return Poll::Ready(Piece::Malformed) };
+        let Reader::Events(framer, events) = &mut self.reader else { return Poll::Ready(Piece::Malformed) };
         loop {
             match framer.next() {
                 Some(Ok(frame)) => {
-                    let class = tap.frame(&frame);
-                    return Poll::Ready(Piece::Frame(frame, class));
+                    let (class, output) = events.frame(frame);
+                    return Poll::Ready(Piece::Event(class, output));
                 }
                 Some(Err(_)) => return Poll::Ready(Piece::Malformed),
                 None => {}
             }
             let Phase::Arriving(body) = &mut self.phase else {
-                let complete = tap.complete();
-                return Poll::Ready(Piece::End(if complete {
-                    Completeness::Complete
-                } else {
-                    Completeness::Cut
-                }));
+                return Poll::Ready(events.finish().map_or(Piece::Cut, Piece::End));
             };
             match body.poll_next(context) {
                 Poll::Ready(Some(Ok(bytes))) => framer.push(bytes),
@@ -239,8 +221,8 @@ impl Open {
                 Poll::Ready(None) => {
                     self.phase = Phase::Ended;
                     if let Some(frame) = framer.finish() {
-                        let class = tap.frame(&frame);
-                        return Poll::Ready(Piece::Frame(frame, class));
+                        let (class, output) = events.frame(frame);
+                        return Poll::Ready(Piece::Event(class, output));
                     }
                 }
                 Poll::Pending => return Poll::Pending,
@@ -263,25 +245,25 @@ impl Open {
             self.live.status = Some(response.status);
             self.phase = Phase::Arriving(response.body);
         }
-        if let (Reader::Whole(whole), Phase::Arriving(body)) = (&mut self.reader, &mut self.phase) {
+        if let (Reader::Whole(collected), Phase::Arriving(body)) = (&mut self.reader, &mut self.phase) {
             while let Some(Ok(bytes)) = body.next().await {
-                whole.pieces.push(bytes);
-                if whole.len() > bytes_max {
+                collected.0.push(bytes);
+                if collected.len() > bytes_max {
                     return None;
                 }
             }
-            return whole.codec.read_answer(&whole.take(), &whole.quirks).ok();
+            return self.reading.whole(collected.take()).ok().map(|whole| whole.facts);
         }
         let mut read = 0;
         loop {
             match std::future::poll_fn(|context| self.poll_piece(context)).await {
-                Piece::Frame(frame, class) => {
-                    read += frame.raw.len();
+                Piece::Event(class, output) => {
+                    read += output.iter().map(Bytes::len).sum::<usize>();
                     if read > bytes_max || class == FrameClass::Terminal {
                         return Some(self.facts());
                     }
                 }
-                Piece::End(_) | Piece::Malformed => return Some(self.facts()),
+                Piece::End(_) | Piece::Cut | Piece::Malformed => return Some(self.facts()),
             }
         }
     }

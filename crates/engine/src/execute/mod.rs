@@ -16,7 +16,7 @@ use trunkline_domain::{Error, ErrorKind};
 
 use crate::request::{Outgoing, Request};
 
-pub use exchange::{Completeness, Exchange, Piece};
+pub use exchange::{Exchange, Piece};
 pub use live::Done;
 pub use receive::{Begun, Committed, Head};
 

@@ -7,13 +7,13 @@ use tokio::time::{Instant, timeout_at};
 use trunkline_domain::attempt::{Cause, UpstreamError};
 use trunkline_domain::plan::Deadlines;
 use trunkline_routing::world::Deployment;
-use trunkline_wire::codec::{AnswerFacts, AnswerProblem, FrameClass};
-use trunkline_wire::frame::Frame;
+use trunkline_wire::codec::{AnswerProblem, FrameClass};
 
 use super::Miss;
-use super::exchange::{Completeness, Exchange, Piece, Whole};
+use super::exchange::{Exchange, Piece};
 use super::live::Done;
 use crate::request::Request;
+use crate::translate::{Output, Reading, Whole};
 
 /// An answer that can no longer be tried elsewhere.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub enum Begun {
     /// All of it, settled; the bytes are the provider's.
     Whole(Bytes),
     /// The frames up to and with the first content, and the rest still to come.
-    Stream(Vec<(Frame, FrameClass)>, Box<Exchange>),
+    Stream(Vec<(FrameClass, Output)>, Box<Exchange>),
 }
 
 /// What is known of an answer when it commits.
@@ -50,6 +50,8 @@ pub struct Head {
     pub ordinal: u8,
     /// Whether the usage-only chunk was asked for by the gateway and is withheld.
     pub withhold_usage: bool,
+    /// Whether the answer is translated: nothing of the provider's headers is passed on.
+    pub recast: bool,
     /// Silence after which a committed stream is given up.
     pub idle: std::time::Duration,
     /// When it is given up whatever comes.
@@ -78,8 +80,9 @@ pub(super) async fn receive(
     let result = receiver.commit(&mut exchange, withhold_usage).await;
     receiver.request.trail.upstream += started.elapsed();
     match result {
-        Ok((head, Ready::Whole(body, facts))) => {
+        Ok((head, Ready::Whole(Whole { facts, body, losses }))) => {
             receiver.note(exchange.succeed(&facts));
+            receiver.request.trail.losses.extend(losses);
             Ok(Committed { head, answer: Begun::Whole(body) })
         }
         Ok((head, Ready::Stream(frames))) => {
@@ -94,8 +97,8 @@ pub(super) async fn receive(
 }
 
 enum Ready {
-    Whole(Bytes, AnswerFacts),
-    Stream(Vec<(Frame, FrameClass)>),
+    Whole(Whole),
+    Stream(Vec<(FrameClass, Output)>),
 }
 
 impl Receiver<'_> {
@@ -123,6 +126,7 @@ impl Receiver<'_> {
             return Err(self.refusal(exchange, &headers).await);
         }
         let streamed = self.request.skim.stream;
+        let recast = exchange.reading().is_some_and(Reading::is_recast);
         let events =
             content_type(&headers).is_some_and(|kind| kind.eq_ignore_ascii_case("text/event-stream"));
         let head = |receiver: &Self| Head {
@@ -133,6 +137,7 @@ impl Receiver<'_> {
             model: receiver.deployment.model().clone(),
             ordinal: u8::try_from(receiver.request.trail.attempts.len() + 1).unwrap_or(u8::MAX),
             withhold_usage,
+            recast,
             idle: receiver.deadlines.idle,
             deadline: receiver.total,
         };
@@ -140,18 +145,18 @@ impl Receiver<'_> {
             let frames = self.first_content(exchange, &headers, first_content).await?;
             return Ok((head(self), Ready::Stream(frames)));
         }
-        let (body, facts) = self.whole_answer(exchange, status, &headers, streamed, first_content).await?;
-        Ok((head(self), Ready::Whole(body, facts)))
+        let whole = self.whole_answer(exchange, status, &headers, streamed, first_content).await?;
+        Ok((head(self), Ready::Whole(whole)))
     }
 
     /// A status other than success: reads the body for the provider's words and classifies.
     async fn refusal(&self, exchange: &mut Exchange, headers: &HeaderMap) -> UpstreamError {
-        exchange.read_whole(Whole::new(self.request.codec, self.deployment.provider.quirks));
+        exchange.read_whole();
         let cap = self.request.snapshot.limits.error_bytes_max;
         let body =
             timeout_at(self.total.min(Instant::now() + self.deadlines.idle), exchange.whole(cap)).await;
         let words = match &body {
-            Ok(Ok(bytes)) => self.request.codec.read_error(bytes),
+            Ok(Ok(bytes)) => exchange.reading().and_then(|reading| reading.error(bytes)),
             Ok(Err(_)) | Err(_) => None,
         };
         exchange.classify(headers, words.as_ref())
@@ -165,19 +170,19 @@ impl Receiver<'_> {
         headers: &HeaderMap,
         streamed: bool,
         first_content: Instant,
-    ) -> Result<(Bytes, AnswerFacts), UpstreamError> {
-        let quirks = self.deployment.provider.quirks;
-        exchange.read_whole(Whole::new(self.request.codec, quirks));
+    ) -> Result<Whole, UpstreamError> {
+        exchange.read_whole();
         let cap = self.request.snapshot.limits.answer_bytes_max;
         let body = match timeout_at(first_content.min(self.total), exchange.whole(cap)).await {
             Ok(Ok(body)) => body,
             Ok(Err(cause)) => return Err(UpstreamError { status: Some(status), ..UpstreamError::of(cause) }),
             Err(_) => return Err(UpstreamError::of(self.late(Cause::FirstContentTimeout))),
         };
-        match self.request.codec.read_answer(&body, &quirks) {
-            Ok(facts) if !streamed => {
+        let read = exchange.reading().map_or(Err(AnswerProblem::Malformed), |reading| reading.whole(body));
+        match read {
+            Ok(whole) if !streamed => {
                 exchange.content();
-                Ok((body, facts))
+                Ok(whole)
             }
             Ok(_) | Err(AnswerProblem::Malformed) => {
                 Err(UpstreamError { status: Some(status), ..UpstreamError::of(Cause::Malformed) })
@@ -192,16 +197,19 @@ impl Receiver<'_> {
         exchange: &mut Exchange,
         headers: &HeaderMap,
         deadline: Instant,
-    ) -> Result<Vec<(Frame, FrameClass)>, UpstreamError> {
-        let mut frames: Vec<(Frame, FrameClass)> = Vec::new();
+    ) -> Result<Vec<(FrameClass, Output)>, UpstreamError> {
+        let mut frames: Vec<(FrameClass, Output)> = Vec::new();
         let mut kept = 0;
         loop {
             let piece = timeout_at(deadline.min(self.total), exchange.piece());
             let piece = piece.await.map_err(|_| UpstreamError::of(self.late(Cause::FirstContentTimeout)))?;
-            let (frame, class) = match piece {
-                Piece::Frame(frame, class) => (frame, class),
-                Piece::End(Completeness::Complete) => return Ok(frames),
-                Piece::End(Completeness::Cut) => return Err(UpstreamError::of(Cause::Cut)),
+            let (class, output) = match piece {
+                Piece::Event(class, output) => (class, output),
+                Piece::End(output) => {
+                    frames.push((FrameClass::Terminal, output));
+                    return Ok(frames);
+                }
+                Piece::Cut => return Err(UpstreamError::of(Cause::Cut)),
                 Piece::Malformed => return Err(UpstreamError::of(Cause::Malformed)),
             };
             match class {
@@ -209,15 +217,15 @@ impl Receiver<'_> {
                 FrameClass::Error(words) => return Err(exchange.classify(headers, Some(&words))),
                 FrameClass::Malformed => return Err(UpstreamError::of(Cause::Malformed)),
                 FrameClass::Preamble | FrameClass::UsageOnly => {
-                    kept += frame.raw.len();
+                    kept += output.iter().map(Bytes::len).sum::<usize>();
                     if kept > self.request.snapshot.limits.event_bytes_max {
                         return Err(UpstreamError::of(Cause::Malformed));
                     }
-                    frames.push((frame, class));
+                    frames.push((class, output));
                 }
                 FrameClass::Content | FrameClass::Terminal => {
                     exchange.content();
-                    frames.push((frame, class));
+                    frames.push((class, output));
                     return Ok(frames);
                 }
             }

@@ -23,9 +23,9 @@ pub(super) fn check(ask: &Ask<'_>, deployment: &Deployment) -> Result<(), Exclus
     }
 }
 
-/// The provider speaks the operation, and the model is not known to be of another sort.
+/// The provider serves the operation in the dialect or in one it can be recast to, and the model is not known to be of another sort.
 fn does_operation(ask: &Ask<'_>, deployment: &Deployment) -> bool {
-    let spoken = deployment.provider.api(ask.operation, ask.dialect).is_some();
+    let spoken = deployment.api(ask.operation, ask.dialect).is_some();
     let known = deployment.state == OfferState::Listed;
     spoken && (!known || sort_fits(ask.operation, &deployment.offer))
 }

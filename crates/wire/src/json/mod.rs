@@ -6,5 +6,5 @@
 mod read;
 mod write;
 
-pub(crate) use read::{Key, Rest, Str, problem, wire_object};
+pub(crate) use read::{Ignored, Key, Rest, Str, problem, wire_object};
 pub(crate) use write::{Array, Object, object};

@@ -4,21 +4,27 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, Visitor};
 use serde_json::value::RawValue;
 use trunkline_domain::chat::{Extras, Field, RawJson};
 use trunkline_domain::{Dialect, Text};
 
 /// Declares an object of the wire: `struct Name { "member" => field: Type, … }`. Every field becomes `Option<Type>`, and
-/// `rest: Rest` is added. A member given twice is an error. Types must not go through serde's buffering (`untagged`,
+/// `rest: Rest` is added (`rest: Ignored`, which forgets, for `ignoring struct`: the events of a stream). A member given twice is an error. Types must not go through serde's buffering (`untagged`,
 /// `flatten`), which cannot keep values as written: where a member has several forms, write a visitor.
 macro_rules! wire_object {
-    ($(#[$meta:meta])* struct $name:ident { $($key:literal => $field:ident: $type:ty),* $(,)? }) => {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident { $($members:tt)* }) => {
+        wire_object! { @ $(#[$meta])* $vis $name $crate::json::Rest { $($members)* } }
+    };
+    ($(#[$meta:meta])* ignoring $vis:vis struct $name:ident { $($members:tt)* }) => {
+        wire_object! { @ $(#[$meta])* $vis $name $crate::json::Ignored { $($members)* } }
+    };
+    (@ $(#[$meta:meta])* $vis:vis $name:ident $rest:ty { $($key:literal => $field:ident: $type:ty),* $(,)? }) => {
         $(#[$meta])*
         #[derive(Default)]
-        struct $name {
-            $($field: Option<$type>,)*
-            rest: $crate::json::Rest,
+        $vis struct $name {
+            $($vis $field: Option<$type>,)*
+            $vis rest: $rest,
         }
 
         impl<'de> serde::Deserialize<'de> for $name {
@@ -76,10 +82,38 @@ impl Rest {
         self.0.push((Text::from(key), value));
     }
 
+    /// Keeps what an object inside held besides, under `member.key`: one level of a message keeps its extras in one
+    /// place.
+    pub(crate) fn nest(&mut self, member: &str, inner: Rest) {
+        self.0.extend(inner.0.into_iter().map(|(key, value)| (format!("{member}.{key}").into(), value)));
+    }
+
+    /// Forgets the members that are `null`.
+    pub(crate) fn without_nulls(mut self) -> Self {
+        self.0.retain(|(_, value)| !value.is_null());
+        self
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The members kept, with the spelling of the known ones.
     pub(crate) fn extras(self, dialect: Dialect, form: u32) -> Extras {
         Extras::new(dialect, form, self.0)
     }
+}
+
+/// Members that no field was declared for, forgotten.
+#[derive(Default)]
+pub(crate) struct Ignored;
+
+impl Ignored {
+    #[expect(clippy::unused_self, reason = "stands where `Rest` may stand")]
+    pub(crate) fn keep(&mut self, _: &Key<'_>, _: IgnoredAny) {}
+
+    #[expect(clippy::unused_self, reason = "stands where `Rest` may stand")]
+    pub(crate) fn null(&mut self, _: &Key<'_>) {}
 }
 
 /// A member's key.

@@ -5,18 +5,26 @@ use trunkline_domain::chat::RawJson;
 
 /// Writes one object.
 pub(crate) fn object(out: &mut Vec<u8>, members: impl FnOnce(&mut Object<'_>)) {
+    let from = out.len();
     out.push(b'{');
-    members(&mut Object { out, first: true });
+    members(&mut Object { out, from, first: true });
     out.push(b'}');
 }
 
 /// An object being written.
 pub(crate) struct Object<'a> {
     out: &'a mut Vec<u8>,
+    /// Where it begins.
+    from: usize,
     first: bool,
 }
 
 impl Object<'_> {
+    /// What has been written so far: an object without its end.
+    pub(crate) fn written(&self) -> &[u8] {
+        self.out.get(self.from..).unwrap_or_default()
+    }
+
     /// A member whose value is any serialisable value: a string, a number, `true`, a list.
     pub(crate) fn member<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) {
         self.key(key);
@@ -64,12 +72,6 @@ pub(crate) struct Array<'a> {
 }
 
 impl Array<'_> {
-    /// An element that is any serialisable value.
-    pub(crate) fn element<T: Serialize + ?Sized>(&mut self, value: &T) {
-        comma(self.out, &mut self.first);
-        json(self.out, value);
-    }
-
     /// An element as it was written.
     pub(crate) fn raw(&mut self, value: &RawJson) {
         comma(self.out, &mut self.first);
@@ -80,11 +82,6 @@ impl Array<'_> {
     pub(crate) fn object(&mut self, members: impl FnOnce(&mut Object<'_>)) {
         comma(self.out, &mut self.first);
         object(self.out, members);
-    }
-
-    /// Whether nothing has been written yet.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.first
     }
 }
 

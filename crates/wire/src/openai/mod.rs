@@ -13,7 +13,7 @@
 //! | legacy completions | `data: [DONE]` | likewise |
 //! | embeddings | never streamed | |
 //!
-//! Where to look first: `skim` and `relay` for requests, `answer` and `stream` for answers, `usage` for how tokens are
+//! Where to look first: `recast/` (chat, to and from other dialects); `skim` and `relay` for requests, `answer` and `stream` for answers, `usage` for how tokens are
 //! counted.
 
 mod annotate;
@@ -23,6 +23,7 @@ pub(crate) mod completions;
 pub(crate) mod embeddings;
 mod error;
 mod prompt;
+pub(crate) mod recast;
 mod relay;
 mod skim;
 mod stream;

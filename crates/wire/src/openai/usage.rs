@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
 use trunkline_domain::Usage;
 
+use crate::json::Object;
 use crate::quirks::UsageConvention;
 
 /// A usage object, whatever the convention.
@@ -78,6 +79,27 @@ pub(super) fn read(json: &str, convention: UsageConvention) -> Option<Usage> {
         output_tokens: completion_left,
         ..Usage::default()
     })
+}
+
+/// Writes a usage object in OpenAI's convention: details are parts of the totals.
+pub(super) fn write(object: &mut Object<'_>, usage: &Usage) {
+    let cache_writes = usage.cache_write_5m_tokens.saturating_add(usage.cache_write_1h_tokens);
+    let some = |tokens: u64| (tokens > 0).then_some(tokens);
+    object.member("prompt_tokens", &usage.prompt_total());
+    object.member("completion_tokens", &usage.completion_total());
+    object.member("total_tokens", &usage.total());
+    object.object("prompt_tokens_details", |details| {
+        details.member("cached_tokens", &usage.cache_read_tokens);
+        details.member("audio_tokens", &usage.audio_input_tokens);
+        details.optional("cache_write_tokens", some(cache_writes));
+        details.optional("image_tokens", some(usage.image_input_tokens));
+    });
+    object.object("completion_tokens_details", |details| {
+        details.member("reasoning_tokens", &usage.reasoning_tokens);
+        details.member("audio_tokens", &usage.audio_output_tokens);
+        details.member("accepted_prediction_tokens", &0);
+        details.member("rejected_prediction_tokens", &0);
+    });
 }
 
 /// Whether reasoning is counted beside the completion. The total decides where it fits one reading only: the same

@@ -39,13 +39,6 @@ impl Frames {
         self.seal();
     }
 
-    /// A line of one JSON object.
-    pub(crate) fn line(&mut self, members: impl FnOnce(&mut Object<'_>, &mut Losses)) {
-        object(&mut self.scratch, |object| members(object, &mut self.losses));
-        self.scratch.push(b'\n');
-        self.seal();
-    }
-
     fn seal(&mut self) {
         self.ready.push(Bytes::copy_from_slice(&self.scratch));
         self.scratch.clear();

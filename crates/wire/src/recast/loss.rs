@@ -92,16 +92,17 @@ impl Subject {
     }
 }
 
-/// Writes the unknown members kept for `dialect` back; those of another dialect are lost, unless they are `null`.
+/// Writes the unknown members kept for `dialect` back; those of another dialect are lost, unless they are `null`. Members
+/// kept for an object inside (`member.key`) are left to [`restore_nested`].
 pub(crate) fn restore(
     object: &mut Object<'_>,
     extras: &Extras,
     dialect: Dialect,
-    level: impl Fn() -> String,
+    level: &dyn Fn() -> String,
     losses: &mut Losses,
 ) {
     if extras.is_of(dialect) {
-        for (key, value) in extras.fields() {
+        for (key, value) in extras.fields().iter().filter(|(key, _)| !key.contains('.')) {
             object.raw(key, value);
         }
         return;
@@ -109,8 +110,19 @@ pub(crate) fn restore(
     lose_extras(extras, level, losses);
 }
 
+/// Writes back what was kept for the object inside that `member` is; nothing that is not `dialect`'s.
+pub(crate) fn restore_nested(object: &mut Object<'_>, extras: &Extras, dialect: Dialect, member: &str) {
+    if extras.is_of(dialect) {
+        for (key, value) in extras.fields() {
+            if let Some(key) = key.strip_prefix(member).and_then(|key| key.strip_prefix('.')) {
+                object.raw(key, value);
+            }
+        }
+    }
+}
+
 /// Notes that the unknown members kept at a level are lost, unless they are `null`.
-pub(crate) fn lose_extras(extras: &Extras, level: impl Fn() -> String, losses: &mut Losses) {
+pub(crate) fn lose_extras(extras: &Extras, level: &dyn Fn() -> String, losses: &mut Losses) {
     for (key, _) in extras.fields().iter().filter(|(_, value)| !value.is_null()) {
         let level = level();
         let path = if level.is_empty() { key.to_string() } else { format!("{level}.{key}") };

@@ -16,7 +16,7 @@
 //! Where to look first: [`ChatCodec`]; [`StreamRecast`] (a stream, frame by frame); [`Losses`].
 
 mod frames;
-mod loss;
+pub(crate) mod loss;
 mod stream;
 
 use bytes::Bytes;

@@ -5,6 +5,7 @@
 mod annotate;
 mod envelope;
 mod errors;
+mod recast;
 mod relay;
 mod skim;
 mod splice;

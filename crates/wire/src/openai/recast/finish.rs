@@ -1,0 +1,114 @@
+//! Why an answer ended, and the log probabilities of what it says: shared by buffered and streamed answers.
+
+use trunkline_domain::Text;
+use trunkline_domain::chat::{Finish, FinishReason, Logprobs, Number, TokenLogprob};
+
+use crate::json::{Array, Object, Str, wire_object};
+
+/// The words of this dialect: OpenAI's first in each class; Together says `eos`, Z.ai `sensitive` and `network_error`,
+/// OpenRouter `error` (their documents of error and finish codes).
+const WORDS: &[(&str, FinishReason)] = &[
+    ("stop", FinishReason::Stop),
+    ("eos", FinishReason::Stop),
+    ("length", FinishReason::Length),
+    ("tool_calls", FinishReason::ToolCalls),
+    ("function_call", FinishReason::ToolCalls),
+    ("content_filter", FinishReason::ContentFilter),
+    ("sensitive", FinishReason::ContentFilter),
+    ("error", FinishReason::Error),
+    ("network_error", FinishReason::Error),
+];
+
+/// Reads a reason; an empty one is none.
+pub(super) fn decode(raw: &Text, tool_calls: usize) -> Option<Finish> {
+    if raw.is_empty() {
+        return None;
+    }
+    let reason = class(raw).unwrap_or(FinishReason::Other).given_tool_calls(tool_calls);
+    Some(Finish { reason, raw: raw.clone(), stop_sequence: None })
+}
+
+fn class(word: &str) -> Option<FinishReason> {
+    WORDS.iter().find(|(known, _)| *known == word).map(|(_, class)| *class)
+}
+
+/// The word for a reason: the provider's own where it is one of this dialect and says the same.
+pub(super) fn word(finish: &Finish) -> &str {
+    if class(&finish.raw) == Some(finish.reason) {
+        return &finish.raw;
+    }
+    match finish.reason {
+        FinishReason::Stop
+        | FinishReason::StopSequence
+        | FinishReason::Pause
+        | FinishReason::Error
+        | FinishReason::Other => "stop",
+        FinishReason::Length | FinishReason::ContextWindow => "length",
+        FinishReason::ToolCalls => "tool_calls",
+        FinishReason::Refusal | FinishReason::ContentFilter => "content_filter",
+    }
+}
+
+wire_object! {
+    ignoring pub(super) struct WireLogprobs {
+        "content" => content: Vec<WireToken>,
+        "refusal" => refusal: Vec<WireToken>,
+    }
+}
+
+wire_object! {
+    ignoring pub(super) struct WireToken {
+        "token" => token: Str,
+        "bytes" => bytes: Vec<u8>,
+        "logprob" => logprob: Number,
+        "top_logprobs" => top: Vec<WireToken>,
+    }
+}
+
+impl WireLogprobs {
+    /// The canonical form; `None` where nothing is said.
+    pub(super) fn logprobs(self) -> Option<Logprobs> {
+        let tokens = |tokens: Option<Vec<WireToken>>| {
+            tokens.into_iter().flatten().filter_map(WireToken::token).collect::<Vec<_>>()
+        };
+        let logprobs = Logprobs { content: tokens(self.content), refusal: tokens(self.refusal) };
+        (logprobs != Logprobs::default()).then_some(logprobs)
+    }
+}
+
+impl WireToken {
+    fn token(self) -> Option<TokenLogprob> {
+        let top = self.top.into_iter().flatten().filter_map(WireToken::token).collect();
+        Some(TokenLogprob { token: self.token?.0, bytes: self.bytes, logprob: self.logprob?, top })
+    }
+}
+
+/// Writes log probabilities.
+pub(super) fn write_logprobs(object: &mut Object<'_>, logprobs: &Logprobs) {
+    object.object("logprobs", |object| {
+        for (member, tokens) in [("content", &logprobs.content), ("refusal", &logprobs.refusal)] {
+            if tokens.is_empty() {
+                object.member(member, &());
+            } else {
+                object.array(member, |array| tokens.iter().for_each(|token| write_token(array, token)));
+            }
+        }
+    });
+}
+
+fn write_token(array: &mut Array<'_>, token: &TokenLogprob) {
+    array.object(|object| {
+        write_alternative(object, token);
+        object.array("top_logprobs", |top| {
+            for token in &token.top {
+                top.object(|object| write_alternative(object, token));
+            }
+        });
+    });
+}
+
+fn write_alternative(object: &mut Object<'_>, token: &TokenLogprob) {
+    object.member("token", &token.token);
+    object.member("logprob", &token.logprob);
+    object.member("bytes", &token.bytes);
+}
