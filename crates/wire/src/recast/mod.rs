@@ -98,8 +98,13 @@ impl EncodeTarget<'_> {
     /// Whether a piece of provider state may be sent: it is in the target's dialect and not known to be somebody
     /// else's. Any other is dropped with its part and a loss, never sent and never forged.
     pub fn accepts<T>(&self, state: &Minted<T>, dialect: Dialect) -> bool {
-        let foreign = matches!((&state.by, self.minter), (Some(by), Some(minter)) if by != minter);
-        state.dialect == dialect && !foreign
+        state.dialect == dialect && !self.is_foreign(state)
+    }
+
+    /// Whether a piece of provider state is known to be somebody else's, whatever its dialect: a server of one dialect
+    /// may hand out state of another.
+    pub fn is_foreign<T>(&self, state: &Minted<T>) -> bool {
+        matches!((&state.by, self.minter), (Some(by), Some(minter)) if by != minter)
     }
 
     /// The cap to send, given the caller's.

@@ -3,7 +3,7 @@
 use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 use trunkline_domain::Text;
 use trunkline_domain::chat::{
-    CacheMark, Document, DocumentContent, Media, MediaSource, Part, PartKind, Thought,
+    CacheMark, Citation, Document, DocumentContent, Media, MediaSource, Part, PartKind, Thought,
 };
 
 use super::{DIALECT, form};
@@ -11,7 +11,7 @@ use crate::codec::Subject;
 use crate::json::{Array, Object, Rest, Str, wire_object};
 use crate::quirks::CacheMarks;
 use crate::recast::Losses;
-use crate::recast::loss::{restore, restore_nested};
+use crate::recast::loss::{lose_extras, restore, restore_nested};
 
 /// The content of a message: a string or parts.
 pub(super) enum Content {
@@ -242,11 +242,10 @@ impl PartWriter<'_> {
     /// Writes a part as an element of a content array; nothing where the dialect has no such part.
     pub(super) fn part(&mut self, array: &mut Array<'_>, part: &Part, path: &str) {
         let as_written = part.extras.form(DIALECT) & form::IN_CONTENT != 0;
+        self.lose_signature(part, path);
         match &part.kind {
             PartKind::Text { text, citations } => {
-                if !citations.is_empty() {
-                    self.dropped(path, "citations", "a request of this dialect carries no citations");
-                }
+                self.lose_citations(citations, path);
                 self.typed(array, part, path, "text", |object| object.member("text", text));
             }
             PartKind::Refusal(refusal) => {
@@ -280,6 +279,43 @@ impl PartWriter<'_> {
         }
     }
 
+    /// Whether a part is text that a string holds: nothing else would be written of it.
+    pub(super) fn is_plain(&self, part: &Part) -> bool {
+        let text = matches!(&part.kind, PartKind::Text { text, .. } if !text.is_empty());
+        let marked = part.cache.is_some() && self.cache_marks != CacheMarks::None;
+        text && !marked && !part.extras.is_of(DIALECT)
+    }
+
+    /// Notes what a string does not hold of a part.
+    pub(super) fn lose(&mut self, part: &Part, path: &str) {
+        if let PartKind::Text { citations, .. } = &part.kind {
+            self.lose_citations(citations, path);
+        }
+        if part.cache.is_some() {
+            self.lose_mark(path);
+        }
+        self.lose_signature(part, path);
+        lose_extras(&part.extras, &|| path.to_owned(), self.losses);
+    }
+
+    fn lose_signature(&mut self, part: &Part, path: &str) {
+        if part.signature.is_some() {
+            let why = "the dialect signs no content";
+            self.losses.dropped(Subject::State, format!("{path}.signature"), why);
+        }
+    }
+
+    fn lose_citations(&mut self, citations: &[Citation], path: &str) {
+        if !citations.is_empty() {
+            self.dropped(path, "citations", "a request of this dialect carries no citations");
+        }
+    }
+
+    fn lose_mark(&mut self, path: &str) {
+        let why = "the provider takes no cache marks in this dialect";
+        self.losses.dropped(Subject::Cache, format!("{path}.cache"), why);
+    }
+
     fn typed(
         &mut self,
         array: &mut Array<'_>,
@@ -307,10 +343,7 @@ impl PartWriter<'_> {
         write_mark(object, mark, marks, |object, member| {
             restore_nested(object, &part.extras, DIALECT, member);
         })
-        .unwrap_or_else(|NoMark| {
-            let path = format!("{path}.cache");
-            self.losses.dropped(Subject::Cache, path, "the provider takes no cache marks in this dialect");
-        });
+        .unwrap_or_else(|NoMark| self.lose_mark(path));
     }
 
     fn address(&mut self, array: &mut Array<'_>, part: &Part, path: &str, (member, media): (&str, &Media)) {

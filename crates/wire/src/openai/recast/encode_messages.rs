@@ -3,12 +3,12 @@
 use trunkline_domain::chat::{ChatRequest, Part, PartKind, Role, ToolCallKind, ToolResult, Turn};
 
 use super::content::PartWriter;
-use super::messages::is_bare_text;
+
 use super::{DIALECT, form, reasoning};
 use crate::codec::Subject;
 use crate::json::{Array, Object};
 use crate::quirks::{CacheMarks, DeveloperRole};
-use crate::recast::loss::{restore, restore_nested};
+use crate::recast::loss::{lose_extras, restore, restore_nested};
 use crate::recast::{EncodeTarget, Losses};
 
 /// Writes the conversation.
@@ -107,6 +107,10 @@ impl TurnWriter<'_> {
             if part.extras.form(DIALECT) & form::IN_CONTENT != 0 {
                 continue;
             }
+            if !part.extras.is_of(DIALECT) {
+                let level = || format!("turns[{}].parts[{place}]", self.at);
+                lose_extras(&part.extras, &level, self.losses);
+            }
             if asked & form::REASONING_DETAILS == 0 {
                 if part.signature.is_some() {
                     self.drop_state(place);
@@ -114,9 +118,7 @@ impl TurnWriter<'_> {
                 kept.push(part);
                 continue;
             }
-            let foreign = part.signature.as_ref().is_some_and(
-                |state| matches!((&state.by, self.target.minter), (Some(by), Some(minter)) if by != minter),
-            );
+            let foreign = part.signature.as_ref().is_some_and(|state| self.target.is_foreign(state));
             if foreign { self.drop_state(place) } else { kept.push(part) }
         }
         let form = if asked & (form::REASONING_DETAILS | form::REASONING_CONTENT | form::REASONING) != 0 {
@@ -166,11 +168,11 @@ impl TurnWriter<'_> {
         if calls().next().is_none() {
             return;
         }
+        let (at, target) = (self.at, self.target);
         let losses = &mut *self.losses;
-        let at = self.at;
         message.array("tool_calls", |array| {
             for (place, part) in calls() {
-                encode_call(array, part, (at, place), losses);
+                encode_call(array, part, (at, place), target, losses);
             }
         });
     }
@@ -184,10 +186,12 @@ impl TurnWriter<'_> {
                 message.member("content", "");
             }
             [] => {}
-            [(_, part)] if !as_array && is_bare_text(part) => {
+            [(place, part)] if !as_array && self.writer().is_plain(part) => {
                 if let PartKind::Text { text, .. } = &part.kind {
                     message.member("content", text);
                 }
+                let path = format!("turns[{}].parts[{place}]", self.at);
+                self.writer().lose(part, &path);
             }
             parts => message.array("content", |array| {
                 for (place, part) in parts {
@@ -271,7 +275,8 @@ impl TurnWriter<'_> {
             message.member("role", "tool");
             message.member("tool_call_id", &result.call_id);
             self.content(message, &content, form, Required::Yes);
-            message.optional("name", result.name.as_ref());
+            // The dialect's results have no name; it is that of the call, which has it.
+            message.optional("name", result.name.as_ref().filter(|_| form & form::NAMED != 0));
             restore(message, &part.extras, DIALECT, &|| path.clone(), self.losses);
         });
     }
@@ -285,7 +290,13 @@ enum Required {
 }
 
 /// Writes a tool call of a message.
-fn encode_call(array: &mut Array<'_>, part: &Part, (at, place): (usize, usize), losses: &mut Losses) {
+fn encode_call(
+    array: &mut Array<'_>,
+    part: &Part,
+    (at, place): (usize, usize),
+    target: &EncodeTarget<'_>,
+    losses: &mut Losses,
+) {
     let Some(call) = part.tool_call() else { return };
     let path = || format!("turns[{at}].parts[{place}]");
     array.object(|object| {
@@ -305,7 +316,9 @@ fn encode_call(array: &mut Array<'_>, part: &Part, (at, place): (usize, usize), 
             restore_nested(inner, &part.extras, DIALECT, kind);
         });
         match &part.signature {
-            Some(state) if part.extras.form(DIALECT) & form::EXTRA_CONTENT != 0 => {
+            Some(state)
+                if part.extras.form(DIALECT) & form::EXTRA_CONTENT != 0 && !target.is_foreign(state) =>
+            {
                 write_thought_signature(object, &state.value);
             }
             Some(_) => {

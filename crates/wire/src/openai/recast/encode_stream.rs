@@ -8,7 +8,7 @@ use trunkline_domain::{Dialect, Text, Usage};
 use super::super::{error, usage};
 use super::encode_messages::write_thought_signature;
 use super::reasoning::format_of;
-use super::response::{call_id, encode_citation, encode_image, place};
+use super::response::{call_id, encode_citation, encode_image, lose_of_part, place};
 use super::{DIALECT, finish};
 use crate::codec::Subject;
 use crate::json::Object;
@@ -107,6 +107,8 @@ impl Encoder {
         let at = self.choice(index);
         let Some(mut choice) = self.choices.get_mut(at).map(std::mem::take) else { return };
         choice.part_from = choice.characters;
+        let level = || format!("choices[{index}].parts[{ordinal}]");
+        lose_of_part(part, &level, &mut out.losses);
         choice.open = match &part.kind {
             PartKind::Refusal(_) => Open::Refusal,
             PartKind::Reasoning(thought) => {
@@ -114,10 +116,11 @@ impl Encoder {
                 Open::Thought { id: thought.id.clone(), redacted: thought.redacted }
             }
             PartKind::ToolCall(call) => {
-                self.delta(out, index, |delta, _| {
+                self.delta(out, index, |delta, losses| {
                     call_delta(delta, choice.calls, |object| {
                         object.member("id", &*call_id(&call.id, index, ordinal as usize));
                         write_call(object, call.kind, Some(&call.name), &call.arguments);
+                        restore(object, &part.extras, DIALECT, &level, losses);
                     });
                 });
                 choice.calls += 1;
@@ -151,7 +154,7 @@ impl Encoder {
         }
     }
 
-    fn part_delta(&mut self, index: u32, delta: &Delta, out: &mut Frames) {
+    fn part_delta(&mut self, (index, ordinal): (u32, u32), delta: &Delta, out: &mut Frames) {
         let at = self.choice(index);
         if let (Delta::Text(text), Some(choice)) = (delta, self.choices.get_mut(at))
             && !matches!(choice.open, Open::Refusal)
@@ -179,7 +182,7 @@ impl Encoder {
                     delta.array("annotations", |array| encode_citation(array, citation, place, losses));
                 });
             }
-            Delta::Signature(state) => self.signature(out, choice, state),
+            Delta::Signature(state) => self.signature(out, choice, ordinal, state),
             Delta::Speech { data, transcript, expires_at } => {
                 self.delta(out, index, |delta, _| {
                     delta.object("audio", |audio| {
@@ -205,7 +208,7 @@ impl Encoder {
         });
     }
 
-    fn signature(&self, out: &mut Frames, choice: &Choice, state: &Minted<Text>) {
+    fn signature(&self, out: &mut Frames, choice: &Choice, ordinal: u32, state: &Minted<Text>) {
         match &choice.open {
             Open::Thought { redacted, .. } => {
                 let apart = *redacted || state.dialect == Dialect::OpenaiResponses;
@@ -231,12 +234,14 @@ impl Encoder {
             }
             Open::Call(_) | Open::Refusal | Open::Other => {
                 let why = "the dialect signs nothing but thinking";
-                out.losses.dropped(Subject::State, format!("choices[{}].signature", choice.index), why);
+                let part = format!("choices[{}].parts[{ordinal}]", choice.index);
+                out.losses.dropped(Subject::State, format!("{part}.signature"), why);
             }
         }
     }
 
     fn finish(&self, out: &mut Frames, choice: u32, finish: &Finish) {
+        finish::lose(finish, choice, &mut out.losses);
         self.chunk(out, choice, |object, _| {
             object.object("delta", |_| {});
             object.member("finish_reason", finish::word(finish));
@@ -281,7 +286,7 @@ impl StreamEncoder for Encoder {
                 restore(object, extras, DIALECT, &String::new, losses);
             }),
             StreamEvent::PartStart { choice, index, part } => self.part_start(*choice, *index, part, out),
-            StreamEvent::PartDelta { choice, delta, .. } => self.part_delta(*choice, delta, out),
+            StreamEvent::PartDelta { choice, index, delta } => self.part_delta((*choice, *index), delta, out),
             StreamEvent::PartStop { .. } => {}
             StreamEvent::Logprobs { choice, logprobs } => self.logprobs(out, *choice, logprobs),
             StreamEvent::Usage(usage) => self.usage = Some(*usage),

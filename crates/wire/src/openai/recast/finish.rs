@@ -3,7 +3,9 @@
 use trunkline_domain::Text;
 use trunkline_domain::chat::{Finish, FinishReason, Logprobs, Number, TokenLogprob};
 
+use crate::codec::Subject;
 use crate::json::{Array, Object, Str, wire_object};
+use crate::recast::Losses;
 
 /// The words of this dialect: OpenAI's first in each class; Together says `eos`, Z.ai `sensitive` and `network_error`,
 /// OpenRouter `error` (their documents of error and finish codes).
@@ -38,14 +40,25 @@ pub(super) fn word(finish: &Finish) -> &str {
         return &finish.raw;
     }
     match finish.reason {
-        FinishReason::Stop
-        | FinishReason::StopSequence
-        | FinishReason::Pause
-        | FinishReason::Error
-        | FinishReason::Other => "stop",
+        FinishReason::Stop | FinishReason::StopSequence | FinishReason::Pause => "stop",
+        FinishReason::Error => "error",
+        // Whatever it means, it is not one of the words callers know.
+        FinishReason::Other => &finish.raw,
         FinishReason::Length | FinishReason::ContextWindow => "length",
         FinishReason::ToolCalls => "tool_calls",
         FinishReason::Refusal | FinishReason::ContentFilter => "content_filter",
+    }
+}
+
+/// Notes what the word for a reason leaves unsaid.
+pub(super) fn lose(finish: &Finish, choice: u32, losses: &mut Losses) {
+    if finish.stop_sequence.is_some() {
+        let why = "the dialect does not say which sequence ended the answer";
+        losses.dropped(Subject::Other, format!("choices[{choice}].stop_sequence"), why);
+    }
+    if finish.reason == FinishReason::Pause {
+        let why = "the dialect has no word for a pause: send the answer back to go on";
+        losses.adapted(Subject::Other, format!("choices[{choice}].finish"), why);
     }
 }
 

@@ -179,9 +179,10 @@ impl Reader<'_> {
         let form = self.content(at, content, &mut parts)?;
         let kind =
             if self.freeform.contains(&call_id) { ToolCallKind::Freeform } else { ToolCallKind::Function };
+        let named = if name.is_some() { form::NAMED } else { 0 };
         let name = name.map(|name| name.0);
         let result = ToolResult { call_id, name, kind, content: parts, is_error: None };
-        let extras = rest.extras(DIALECT, form);
+        let extras = rest.extras(DIALECT, form | named);
         let part = Part { extras, ..Part::new(PartKind::ToolResult(result)) };
         Ok(Turn::new(Role::Tool, vec![part]))
     }

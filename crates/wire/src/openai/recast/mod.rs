@@ -126,6 +126,9 @@ mod form {
     /// Of a message: thinking is in `reasoning_details`.
     pub(super) const REASONING_DETAILS: u32 = 16;
 
+    /// Of a tool's result: the message has a `name`.
+    pub(super) const NAMED: u32 = 32;
+
     /// Of a part: it stands in the content though it could stand beside it (a refusal), or only its own server takes it
     /// there (thinking, media by address).
     pub(super) const IN_CONTENT: u32 = 1;

@@ -17,7 +17,7 @@ use super::{DIALECT, form, reasoning};
 use crate::codec::{AnswerProblem, Subject};
 use crate::json::{Array, Object, Rest, Str, object, wire_object};
 use crate::quirks::Quirks;
-use crate::recast::loss::{restore, restore_nested};
+use crate::recast::loss::{lose_extras, restore, restore_nested};
 use crate::recast::{AnswerIdentity, Losses};
 
 wire_object! {
@@ -236,6 +236,9 @@ fn encode_choice(array: &mut Array<'_>, choice: &Choice, losses: &mut Losses) {
             Some(logprobs) => finish::write_logprobs(object, logprobs),
             None => object.member("logprobs", &()),
         }
+        if let Some(finish) = &choice.finish {
+            finish::lose(finish, choice.index, losses);
+        }
         object.member("finish_reason", &choice.finish.as_ref().map(|finish: &Finish| finish::word(finish)));
         let level = || format!("choices[{}]", choice.index);
         restore(object, &choice.extras, DIALECT, &level, losses);
@@ -248,7 +251,8 @@ fn encode_message(message: &mut Object<'_>, choice: &Choice, losses: &mut Losses
     let mut refusal: Option<String> = None;
     let mut length = 0_u64;
     let mut citations: Vec<(&Citation, (u64, u64))> = Vec::new();
-    for part in &choice.parts {
+    for (at, part) in choice.parts.iter().enumerate() {
+        lose_of_part(part, &|| format!("choices[{}].parts[{at}]", choice.index), losses);
         match &part.kind {
             PartKind::Text { text, citations: cited } => {
                 let from = length;
@@ -257,15 +261,15 @@ fn encode_message(message: &mut Object<'_>, choice: &Choice, losses: &mut Losses
                 citations.extend(cited.iter().map(|citation| (citation, place(citation, from, length))));
             }
             PartKind::Refusal(text) => refusal.get_or_insert_default().push_str(text),
-            PartKind::Opaque(_) | PartKind::Audio(_) | PartKind::Video(_) | PartKind::Document(_) => {
+            PartKind::Opaque(_)
+            | PartKind::Audio(_)
+            | PartKind::Video(_)
+            | PartKind::Document(_)
+            | PartKind::ToolResult(_) => {
                 let why = "the dialect's answers have no such part";
                 losses.dropped(Subject::Content, format!("choices[{}].parts", choice.index), why);
             }
-            PartKind::Image(_)
-            | PartKind::Speech(_)
-            | PartKind::Reasoning(_)
-            | PartKind::ToolCall(_)
-            | PartKind::ToolResult(_) => {}
+            PartKind::Image(_) | PartKind::Speech(_) | PartKind::Reasoning(_) | PartKind::ToolCall(_) => {}
         }
     }
     let has_text = choice.parts.iter().any(|part| matches!(part.kind, PartKind::Text { .. }));
@@ -276,6 +280,18 @@ fn encode_message(message: &mut Object<'_>, choice: &Choice, losses: &mut Losses
     encode_media(message, choice, losses);
     encode_calls(message, choice, losses);
     restore_nested(message, &choice.extras, DIALECT, "message");
+}
+
+/// Notes what an answer has no place for beside the parts themselves. Calls and thoughts have theirs.
+pub(super) fn lose_of_part(part: &Part, level: &dyn Fn() -> String, losses: &mut Losses) {
+    let signs = matches!(part.kind, PartKind::ToolCall(_) | PartKind::Reasoning(_));
+    if part.signature.is_some() && !signs {
+        let why = "the dialect signs nothing but thinking";
+        losses.dropped(Subject::State, format!("{}.signature", level()), why);
+    }
+    if !part.extras.is_of(DIALECT) && part.tool_call().is_none() {
+        lose_extras(&part.extras, level, losses);
+    }
 }
 
 /// Where a citation's text stands in the whole content.

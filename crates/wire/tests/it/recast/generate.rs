@@ -137,7 +137,7 @@ fn exchange() -> BoxedStrategy<Vec<Value>> {
             );
             let answers: Vec<Value> = answers.collect();
             if !calls.is_empty() {
-                message["tool_calls"] = Value::from(calls);
+                message = merged(message, json!({ "tool_calls": calls }));
             }
             std::iter::once(message).chain(answers).collect()
         })
@@ -232,7 +232,7 @@ pub(super) fn response() -> impl Strategy<Value = Value> {
         let finish = if calls.is_empty() { "stop" } else { "tool_calls" };
         let mut message = merged(merged(json!({ "role": "assistant" }), message), thinking);
         if !calls.is_empty() {
-            message["tool_calls"] = Value::from(calls);
+            message = merged(message, json!({ "tool_calls": calls }));
         }
         json!({ "message": message, "finish_reason": finish })
     });

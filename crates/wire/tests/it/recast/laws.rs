@@ -8,7 +8,7 @@ use super::{
     identity, json, stream, without_nulls,
 };
 
-/// The dialects, their fixtures, and whether a stream is of server-sent events.
+/// The dialects and their fixtures.
 const DIALECTS: &[(Dialect, &str)] = &[(Dialect::OpenaiChat, "openai_chat")];
 
 fn for_each(file: &str, check: impl Fn(Dialect, &Case, Vec<u8>)) {
@@ -115,10 +115,8 @@ fn a_streamed_answer_can_be_streamed_on() {
 
 #[track_caller]
 fn pretty_assert(left: &serde_json::Value, right: &serde_json::Value, name: &str) {
-    if left != right {
-        let show = |value| serde_json::to_string_pretty(value).unwrap();
-        panic!("{name}\n--- is\n{}\n--- should be\n{}", show(left), show(right));
-    }
+    let show = |value| serde_json::to_string_pretty(value).unwrap();
+    assert!(left == right, "{name}\n--- is\n{}\n--- should be\n{}", show(left), show(right));
 }
 
 #[test]

@@ -104,3 +104,22 @@ fn losses_are_bounded_and_none_that_matters_is_missed() {
     let tools = |subject| if subject == Subject::Tools { Tolerance::Require } else { Tolerance::Drop };
     assert_eq!(losses.intolerable(tools).unwrap().path, "tools");
 }
+
+#[test]
+fn usage_is_for_those_who_ask_and_is_metered_anyway() {
+    const USAGE: &str = r#"{"id":"c1","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}"#;
+    for (options, told) in
+        [("{\"include_usage\":true}", true), ("{\"include_usage\":false}", false), ("null", false)]
+    {
+        let body = format!(r#"{{"model":"m","messages":[],"stream_options":{options}}}"#);
+        let request = decode_request(Dialect::OpenaiChat, body.as_bytes());
+        let mut recast = recast(&request, &TOLERANT);
+        let mut out = Frames::default();
+        for data in [TEXT, STOP, USAGE, "[DONE]"] {
+            recast.frame(&frame(data), &mut out);
+        }
+        let written: Vec<u8> = out.take().flat_map(|frame| frame.to_vec()).collect();
+        assert_eq!(String::from_utf8(written).unwrap().contains("\"usage\""), told, "{options}");
+        assert_eq!(recast.facts().usage.unwrap().total(), 7);
+    }
+}
