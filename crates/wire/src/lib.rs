@@ -25,8 +25,8 @@ use trunkline_domain::Dialect;
 use crate::codec::Codec;
 use crate::recast::ChatCodec;
 
-/// The codec by which a dialect is relayed. Dialects that only providers speak are never relayed, and no caller can ask
-/// in one: they share OpenAI's chat, in which an error of the gateway is at least readable.
+/// The codec by which a dialect is relayed. A dialect that is only recast has none of its own and gets that of OpenAI's
+/// chat, which can render an error but would misread a body: whoever lets a caller choose a dialect offers none of those.
 pub fn codec_for(dialect: Dialect) -> &'static dyn Codec {
     match dialect {
         Dialect::OpenaiChat
