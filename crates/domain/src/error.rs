@@ -106,6 +106,8 @@ pub struct Facts {
     pub code: &'static str,
     /// OpenAI's `error.type`.
     pub openai_type: &'static str,
+    /// Anthropic's `error.type`.
+    pub anthropic_type: &'static str,
     /// Whose fault.
     pub fault: Fault,
     /// Whether the same request may succeed later without a change.
@@ -257,7 +259,38 @@ impl ErrorKind {
             Self::ClientClosed => (499, "client_closed", "invalid_request_error", Caller, false),
             Self::Internal => (500, "internal_error", "api_error", Gateway, true),
         };
-        Facts { status, code, openai_type, fault, retryable }
+        Facts { status, code, openai_type, anthropic_type: self.anthropic_type(), fault, retryable }
+    }
+
+    /// Anthropic's type for it (<https://platform.claude.com/docs/en/api/errors>).
+    const fn anthropic_type(self) -> &'static str {
+        match self {
+            Self::InvalidRequest
+            | Self::UnsupportedParameter
+            | Self::MethodNotAllowed
+            | Self::UnsupportedMediaType
+            | Self::UpstreamRejected
+            | Self::ClientClosed => "invalid_request_error",
+            Self::Unauthenticated | Self::KeyExpired => "authentication_error",
+            Self::Forbidden => "permission_error",
+            Self::BudgetExceeded | Self::CostUnbounded => "billing_error",
+            Self::RateLimited | Self::UpstreamRateLimited => "rate_limit_error",
+            Self::NotFound | Self::ModelNotFound | Self::NothingCapable => "not_found_error",
+            Self::RequestTooLarge => "request_too_large",
+            Self::Overloaded
+            | Self::JournalFull
+            | Self::StoreUnavailable
+            | Self::ShuttingDown
+            | Self::UpstreamOverloaded
+            | Self::NoHealthyDeployment => "overloaded_error",
+            Self::UpstreamTimeout | Self::DeadlineExceeded => "timeout_error",
+            Self::UpstreamAuth
+            | Self::UpstreamFailed
+            | Self::UpstreamUnreachable
+            | Self::UpstreamMalformed
+            | Self::UpstreamCut
+            | Self::Internal => "api_error",
+        }
     }
 }
 

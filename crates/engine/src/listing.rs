@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
 use serde::Deserialize;
 use trunkline_domain::{Text, UpstreamModel};
 use trunkline_providers::spec::{Listing, ListingShape};
@@ -43,7 +42,7 @@ pub async fn read(account: &Account, deadline: Duration) -> Result<Vec<Text>, Li
         Fetch {
             origin: Arc::clone(&credential.origin),
             path: listing.path.to_owned(),
-            headers: HeaderMap::new(),
+            headers: account.provider.adapter.listing_headers(),
             authorization: credential.header.clone(),
             deadline,
             body_max: BODY_MAX,

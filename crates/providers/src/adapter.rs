@@ -1,4 +1,4 @@
-//! What data cannot say about a provider: three synchronous, pure methods, all with defaults. No I/O, no clock. Where
+//! What data cannot say about a provider: four synchronous, pure methods, all with defaults. No I/O, no clock. Where
 //! to look first: [`Adapter`]; `dashscope.rs` and `openrouter.rs` have one each.
 
 use http::HeaderMap;
@@ -15,6 +15,11 @@ pub trait Adapter: Send + Sync {
     /// Changes path, headers or body edits before the request is signed and sent.
     fn prepare(&self, _target: &Target<'_>, _request: &mut UpstreamRequest) -> Result<(), PrepareError> {
         Ok(())
+    }
+
+    /// Headers without which the listing of models is refused.
+    fn listing_headers(&self) -> HeaderMap {
+        HeaderMap::new()
     }
 
     /// What went wrong, from status *and* body.

@@ -49,6 +49,7 @@ enum Says {
 const AZURE: &str = "https://learn.microsoft.com/en-us/azure/foundry/openai/concepts/content-filter";
 const ALIYUN: &str = "https://help.aliyun.com/en/model-studio/error-code";
 const LLAMA_CPP: &str = "seen from the server in PyPI xllamacpp 2026.10.11549";
+const CLAUDE: &str = "https://platform.claude.com/docs/en/api/errors";
 const RETRIES: &str = "https://www.developersdigest.tech/blog/ai-api-rate-limit-retry-guide-2026";
 
 /// Words, what they mean, and where that was read. The first row that matches decides.
@@ -74,6 +75,7 @@ const WORDS: &[(Says, Cause, &str)] = {
         (Code("insufficient_quota"), CreditsExhausted, "https://github.com/simonw/llm/issues/494"),
         (Code("credit_balance_exhausted"), CreditsExhausted, RETRIES),
         (Code("Arrearage"), CreditsExhausted, ALIYUN),
+        (Code("billing_error"), CreditsExhausted, CLAUDE),
         (Code("invalid_api_key"), Unauthorized, ALIYUN),
         (Start("incorrect api key provided"), Unauthorized, "https://docs.x.ai/developers/debugging"),
         (Code("model_not_found"), ModelNotFound, "https://github.com/Aider-AI/aider/issues/2030"),
@@ -88,6 +90,21 @@ const WORDS: &[(Says, Cause, &str)] = {
             Start("the server had an error"),
             ServerError,
             "https://developers.openai.com/docs/guides/error-codes",
+        ),
+        (
+            Start("prompt is too long"),
+            ContextTooLong,
+            "https://github.com/anthropics/claude-code/issues/12186",
+        ),
+        (
+            Start("input length and `max_tokens` exceed context limit"),
+            ContextTooLong,
+            "https://github.com/docker/docker-agent/issues/569",
+        ),
+        (
+            Start("your credit balance is too low"),
+            CreditsExhausted,
+            "https://github.com/anthropics/claude-quickstarts/issues/229",
         ),
         (Start("content exists risk"), ContentBlocked, "https://github.com/vm0-ai/vm0/pull/33180"),
         (

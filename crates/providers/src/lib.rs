@@ -51,6 +51,7 @@ pub mod spec;
 mod local_server;
 
 mod ai21;
+mod anthropic;
 mod ark;
 mod azure;
 mod baseten;

@@ -11,6 +11,7 @@ macro_rules! providers {
 
 providers! {
     ai21
+    anthropic
     ark
     azure
     baseten

@@ -2,7 +2,9 @@
 //! cookies, authorisation, organisation and project of an account, `x-forwarded-*`, hop-by-hop headers, the caller's
 //! user agent and SDK telemetry (`x-stainless-*`), and a provider's `x-ratelimit-*` and request ids never cross.
 //!
-//! Source: <https://platform.openai.com/docs/api-reference/debugging-requests>. Look first at [`cross`].
+//! Sources: <https://platform.openai.com/docs/api-reference/debugging-requests>,
+//! <https://platform.claude.com/docs/en/api/versioning>, <https://platform.claude.com/docs/en/api/beta-headers>. Look
+//! first at [`cross`].
 
 use http::{HeaderMap, HeaderName};
 use trunkline_domain::Dialect;
@@ -27,10 +29,11 @@ pub fn crossing(dialect: Dialect, direction: Direction) -> &'static [&'static st
             Dialect::OpenaiChat | Dialect::OpenaiCompletions | Dialect::OpenaiEmbeddings,
             Direction::Response,
         ) => &["content-type", "openai-processing-ms", "openai-version"],
+        (Dialect::AnthropicMessages, Direction::Request) => &["anthropic-beta", "anthropic-version"],
+        (Dialect::AnthropicMessages, Direction::Response) => &["content-type"],
         // Not relayed so far: on recast nothing crosses.
         (
             Dialect::OpenaiResponses
-            | Dialect::AnthropicMessages
             | Dialect::GeminiGenerate
             | Dialect::BedrockConverse
             | Dialect::CohereChat

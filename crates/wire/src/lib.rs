@@ -8,6 +8,7 @@
 //! [`recast::ChatCodec`] (another dialect), found by [`chat_codec_for`]; [`envelope`] (a request's top-level fields),
 //! [`splice`] (named edits), [`frame`] (pieces of a stream), `openai/` (the dialects).
 
+mod anthropic;
 pub mod codec;
 mod cursor;
 pub mod envelope;
@@ -31,11 +32,11 @@ pub fn codec_for(dialect: Dialect) -> &'static dyn Codec {
     match dialect {
         Dialect::OpenaiChat
         | Dialect::OpenaiResponses
-        | Dialect::AnthropicMessages
         | Dialect::GeminiGenerate
         | Dialect::BedrockConverse
         | Dialect::CohereChat
         | Dialect::OllamaChat => &openai::chat::CODEC,
+        Dialect::AnthropicMessages => &anthropic::CODEC,
         Dialect::OpenaiCompletions => &openai::completions::CODEC,
         Dialect::OpenaiEmbeddings => &openai::embeddings::CODEC,
     }
@@ -50,10 +51,10 @@ pub fn can_recast(from: Dialect, to: Dialect) -> bool {
 pub fn chat_codec_for(dialect: Dialect) -> Option<&'static dyn ChatCodec> {
     match dialect {
         Dialect::OpenaiChat => Some(&openai::recast::CODEC),
+        Dialect::AnthropicMessages => Some(&anthropic::recast::CODEC),
         Dialect::OpenaiCompletions
         | Dialect::OpenaiEmbeddings
         | Dialect::OpenaiResponses
-        | Dialect::AnthropicMessages
         | Dialect::GeminiGenerate
         | Dialect::BedrockConverse
         | Dialect::CohereChat

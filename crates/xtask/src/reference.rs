@@ -93,7 +93,7 @@ fn errors() -> String {
     kinds.sort_by_key(|kind| kind.facts().status);
     let mut page = ERRORS_HEAD.to_owned();
     for kind in kinds {
-        let Facts { status, code, openai_type, fault, retryable } = kind.facts();
+        let Facts { status, code, openai_type, fault, retryable, .. } = kind.facts();
         let (fault, retry) = (at_fault(fault), if retryable { "yes" } else { "no" });
         let when = when(kind);
         // Writing to a `String` cannot fail.

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests fail loudly, like the tests")]
 
 mod annotate;
+mod anthropic;
 mod envelope;
 mod errors;
 mod recast;

@@ -5,12 +5,12 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 /// A text, often with characters that must be escaped.
-fn text() -> impl Strategy<Value = String> {
+pub(super) fn text() -> impl Strategy<Value = String> {
     prop_oneof!["[a-z ]{1,12}", "[\"\\\\\n\u{e9}\u{1F600}a]{1,6}"]
 }
 
 /// Adds a member nobody knows, now and then; sometimes it is `null`.
-fn strewn(object: impl Strategy<Value = Value>) -> impl Strategy<Value = Value> {
+pub(super) fn strewn(object: impl Strategy<Value = Value>) -> impl Strategy<Value = Value> {
     let unknown = prop_oneof![
         6 => Just(None),
         1 => Just(Some(Value::Null)),
@@ -25,7 +25,7 @@ fn strewn(object: impl Strategy<Value = Value>) -> impl Strategy<Value = Value> 
 }
 
 /// Puts some of these members together.
-fn some_of(members: Vec<(&'static str, BoxedStrategy<Value>)>) -> impl Strategy<Value = Value> {
+pub(super) fn some_of(members: Vec<(&'static str, BoxedStrategy<Value>)>) -> impl Strategy<Value = Value> {
     let each: Vec<_> = members
         .into_iter()
         .map(|(key, value)| {
@@ -36,11 +36,11 @@ fn some_of(members: Vec<(&'static str, BoxedStrategy<Value>)>) -> impl Strategy<
     each.prop_map(|members| Value::Object(members.into_iter().flatten().collect::<Map<_, _>>()))
 }
 
-fn string() -> BoxedStrategy<Value> {
+pub(super) fn string() -> BoxedStrategy<Value> {
     text().prop_map(Value::from).boxed()
 }
 
-fn number() -> BoxedStrategy<Value> {
+pub(super) fn number() -> BoxedStrategy<Value> {
     prop_oneof![
         (-2..3_i32).prop_map(Value::from),
         (-20..20_i32).prop_map(|tenths| json!(f64::from(tenths) / 10.0))
@@ -48,7 +48,7 @@ fn number() -> BoxedStrategy<Value> {
     .boxed()
 }
 
-fn merged(base: Value, more: Value) -> Value {
+pub(super) fn merged(base: Value, more: Value) -> Value {
     match (base, more) {
         (Value::Object(mut base), Value::Object(more)) => {
             base.extend(more);

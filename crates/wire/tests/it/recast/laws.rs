@@ -9,7 +9,8 @@ use super::{
 };
 
 /// The dialects and their fixtures.
-const DIALECTS: &[(Dialect, &str)] = &[(Dialect::OpenaiChat, "openai_chat")];
+const DIALECTS: &[(Dialect, &str)] =
+    &[(Dialect::OpenaiChat, "openai_chat"), (Dialect::AnthropicMessages, "anthropic_messages")];
 
 fn for_each(file: &str, check: impl Fn(Dialect, &Case, Vec<u8>)) {
     for (dialect, folder) in DIALECTS {

@@ -3,6 +3,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "`json!` writes what is expected; nothing makes a round trip")]
 
+mod anthropic;
+mod anthropic_generate;
+mod anthropic_losses;
 mod generate;
 mod laws;
 mod openai_answers;
