@@ -108,6 +108,8 @@ pub struct Facts {
     pub openai_type: &'static str,
     /// Anthropic's `error.type`.
     pub anthropic_type: &'static str,
+    /// Google's `error.status`.
+    pub gemini_status: &'static str,
     /// Whose fault.
     pub fault: Fault,
     /// Whether the same request may succeed later without a change.
@@ -259,7 +261,40 @@ impl ErrorKind {
             Self::ClientClosed => (499, "client_closed", "invalid_request_error", Caller, false),
             Self::Internal => (500, "internal_error", "api_error", Gateway, true),
         };
-        Facts { status, code, openai_type, anthropic_type: self.anthropic_type(), fault, retryable }
+        let (anthropic_type, gemini_status) = (self.anthropic_type(), self.gemini_status());
+        Facts { status, code, openai_type, anthropic_type, gemini_status, fault, retryable }
+    }
+
+    /// Google's status for it: canonical codes and the HTTP statuses they belong to
+    /// (googleapis `google/rpc/code.proto`, <https://ai.google.dev/gemini-api/docs/generate-content/api-errors>).
+    const fn gemini_status(self) -> &'static str {
+        match self {
+            Self::InvalidRequest
+            | Self::UnsupportedParameter
+            | Self::RequestTooLarge
+            | Self::UnsupportedMediaType
+            | Self::UpstreamRejected => "INVALID_ARGUMENT",
+            Self::Unauthenticated | Self::KeyExpired => "UNAUTHENTICATED",
+            Self::Forbidden => "PERMISSION_DENIED",
+            Self::BudgetExceeded | Self::CostUnbounded => "FAILED_PRECONDITION",
+            Self::RateLimited | Self::UpstreamRateLimited => "RESOURCE_EXHAUSTED",
+            Self::NotFound | Self::ModelNotFound | Self::NothingCapable => "NOT_FOUND",
+            Self::MethodNotAllowed => "UNIMPLEMENTED",
+            Self::Overloaded
+            | Self::JournalFull
+            | Self::StoreUnavailable
+            | Self::ShuttingDown
+            | Self::UpstreamOverloaded
+            | Self::UpstreamUnreachable
+            | Self::NoHealthyDeployment => "UNAVAILABLE",
+            Self::UpstreamTimeout | Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
+            Self::ClientClosed => "CANCELLED",
+            Self::UpstreamAuth
+            | Self::UpstreamFailed
+            | Self::UpstreamMalformed
+            | Self::UpstreamCut
+            | Self::Internal => "INTERNAL",
+        }
     }
 
     /// Anthropic's type for it (<https://platform.claude.com/docs/en/api/errors>).

@@ -65,12 +65,14 @@ impl Adapter for Anthropic {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::Answering;
 
     #[test]
     fn a_callers_version_goes_before_ours() {
         let model = "claude-opus-5".into();
         let api = &SPEC.apis[0];
-        let target = Target { base_url: "https://api.anthropic.com/v1", model: &model, api, options: &[] };
+        let base_url = "https://api.anthropic.com/v1";
+        let target = Target { base_url, model: &model, api, options: &[], answering: Answering::Whole };
         for (theirs, sent) in [(None, "2023-06-01"), (Some("2099-01-01"), "2099-01-01")] {
             let headers =
                 theirs.map(|theirs| (VERSION, HeaderValue::from_static(theirs))).into_iter().collect();

@@ -62,6 +62,7 @@ mod dashscope_cn;
 mod deepinfra;
 mod deepseek;
 mod fireworks;
+mod gemini;
 mod github_models;
 mod groq;
 mod huggingface;

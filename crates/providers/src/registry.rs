@@ -22,6 +22,7 @@ providers! {
     deepinfra
     deepseek
     fireworks
+    gemini
     github_models
     groq
     huggingface

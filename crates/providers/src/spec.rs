@@ -189,4 +189,15 @@ pub struct Target<'a> {
     pub api: &'a Api,
     /// What the operator configured for this provider kind alone, such as an API version.
     pub options: &'a [(Text, Text)],
+    /// How the provider is to answer: some say it in the path.
+    pub answering: Answering,
+}
+
+/// How a provider is to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Answering {
+    /// All at once.
+    Whole,
+    /// As a stream.
+    Streamed,
 }

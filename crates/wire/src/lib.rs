@@ -14,6 +14,7 @@ mod cursor;
 pub mod envelope;
 pub mod frame;
 pub mod framing;
+pub mod gemini;
 pub mod headers;
 mod json;
 mod openai;
@@ -32,11 +33,11 @@ pub fn codec_for(dialect: Dialect) -> &'static dyn Codec {
     match dialect {
         Dialect::OpenaiChat
         | Dialect::OpenaiResponses
-        | Dialect::GeminiGenerate
         | Dialect::BedrockConverse
         | Dialect::CohereChat
         | Dialect::OllamaChat => &openai::chat::CODEC,
         Dialect::AnthropicMessages => &anthropic::CODEC,
+        Dialect::GeminiGenerate => &gemini::CODEC,
         Dialect::OpenaiCompletions => &openai::completions::CODEC,
         Dialect::OpenaiEmbeddings => &openai::embeddings::CODEC,
     }
@@ -52,10 +53,10 @@ pub fn chat_codec_for(dialect: Dialect) -> Option<&'static dyn ChatCodec> {
     match dialect {
         Dialect::OpenaiChat => Some(&openai::recast::CODEC),
         Dialect::AnthropicMessages => Some(&anthropic::recast::CODEC),
+        Dialect::GeminiGenerate => Some(&gemini::recast::CODEC),
         Dialect::OpenaiCompletions
         | Dialect::OpenaiEmbeddings
         | Dialect::OpenaiResponses
-        | Dialect::GeminiGenerate
         | Dialect::BedrockConverse
         | Dialect::CohereChat
         | Dialect::OllamaChat => None,

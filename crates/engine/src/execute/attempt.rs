@@ -12,7 +12,7 @@ use trunkline_domain::{Error, ErrorKind, NanoUsd, Text};
 use trunkline_ledger::hold::{BudgetRefusal, Hold};
 use trunkline_ledger::window::RateRefusal;
 use trunkline_providers::adapter::UpstreamRequest;
-use trunkline_providers::spec::Target;
+use trunkline_providers::spec::{Answering, Target};
 use trunkline_routing::bound::affordable_output;
 use trunkline_routing::world::{Deployment, Standing};
 use trunkline_upstream::dispatch::{Call, Dispatch};
@@ -195,6 +195,7 @@ fn prepare(
         model: &deployment.offer.upstream_id,
         api,
         options: &runtime.account.options,
+        answering: if request.skim.stream { Answering::Streamed } else { Answering::Whole },
     };
     provider.adapter.prepare(&target, &mut upstream).map_err(|error| {
         let message = format!("the account {} cannot serve this request: {}", deployment.account, error.0);

@@ -10,7 +10,8 @@ use trunkline_domain::chat::{Extras, Field, RawJson};
 use trunkline_domain::{Dialect, Text};
 
 /// Declares an object of the wire: `struct Name { "member" => field: Type, … }`. Every field becomes `Option<Type>`, and
-/// `rest: Rest` is added (`rest: Ignored`, which forgets, for `ignoring struct`: the events of a stream). A member given twice is an error. Types must not go through serde's buffering (`untagged`,
+/// `rest: Rest` is added (`rest: Ignored`, which forgets, for `ignoring struct`: the events of a stream). A member with two spellings is
+/// `"member" | "spelling"`. A member given twice is an error. Types must not go through serde's buffering (`untagged`,
 /// `flatten`), which cannot keep values as written: where a member has several forms, write a visitor.
 macro_rules! wire_object {
     ($(#[$meta:meta])* $vis:vis struct $name:ident { $($members:tt)* }) => {
@@ -19,7 +20,7 @@ macro_rules! wire_object {
     ($(#[$meta:meta])* ignoring $vis:vis struct $name:ident { $($members:tt)* }) => {
         wire_object! { @ $(#[$meta])* $vis $name $crate::json::Ignored { $($members)* } }
     };
-    (@ $(#[$meta:meta])* $vis:vis $name:ident $rest:ty { $($key:literal => $field:ident: $type:ty),* $(,)? }) => {
+    (@ $(#[$meta:meta])* $vis:vis $name:ident $rest:ty { $($($key:literal)|+ => $field:ident: $type:ty),* $(,)? }) => {
         $(#[$meta])*
         #[derive(Default)]
         $vis struct $name {
@@ -41,10 +42,11 @@ macro_rules! wire_object {
                         let mut object = $name::default();
                         while let Some(key) = map.next_key::<$crate::json::Key<'de>>()? {
                             match key.as_str() {
-                                $($key => match map.next_value::<Option<$type>>()? {
+                                $($($key)|+ => match map.next_value::<Option<$type>>()? {
                                     Some(value) => {
                                         if object.$field.replace(value).is_some() {
-                                            return Err(serde::de::Error::duplicate_field($key));
+                                            let [name, ..] = [$($key),+];
+                                            return Err(serde::de::Error::duplicate_field(name));
                                         }
                                     }
                                     None => object.rest.null(&key),

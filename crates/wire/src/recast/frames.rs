@@ -34,7 +34,12 @@ impl Frames {
             self.scratch.push(b'\n');
         }
         self.scratch.extend_from_slice(b"data: ");
+        let from = self.scratch.len();
         object(&mut self.scratch, |object| members(object, &mut self.losses));
+        // A value kept as it was written may have line ends between its tokens, which would end the line.
+        for byte in self.scratch.iter_mut().skip(from).filter(|byte| matches!(byte, b'\n' | b'\r')) {
+            *byte = b' ';
+        }
         self.scratch.extend_from_slice(b"\n\n");
         self.seal();
     }

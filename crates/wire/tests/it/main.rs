@@ -6,6 +6,7 @@ mod annotate;
 mod anthropic;
 mod envelope;
 mod errors;
+mod gemini;
 mod recast;
 mod relay;
 mod skim;

@@ -9,8 +9,11 @@ use super::{
 };
 
 /// The dialects and their fixtures.
-const DIALECTS: &[(Dialect, &str)] =
-    &[(Dialect::OpenaiChat, "openai_chat"), (Dialect::AnthropicMessages, "anthropic_messages")];
+const DIALECTS: &[(Dialect, &str)] = &[
+    (Dialect::OpenaiChat, "openai_chat"),
+    (Dialect::AnthropicMessages, "anthropic_messages"),
+    (Dialect::GeminiGenerate, "gemini_generate"),
+];
 
 fn for_each(file: &str, check: impl Fn(Dialect, &Case, Vec<u8>)) {
     for (dialect, folder) in DIALECTS {
