@@ -17,7 +17,7 @@ use trunkline_providers::spec::ProviderSpec;
 
 use super::storage::Storage;
 use super::{ServeOptions, StartError, log};
-use crate::reload;
+use crate::reload::{self, Stamp};
 
 /// Read where no file is named, if it is there.
 const USUAL_FILE: &str = "trunkline.toml";
@@ -33,6 +33,8 @@ pub(super) struct FirstLook {
 /// What a gateway starts with.
 pub(super) struct Configuration {
     pub(super) path: Option<PathBuf>,
+    /// The file's version just before it was read, so that no change goes unseen.
+    pub(super) seen: Option<Stamp>,
     /// Flags included.
     pub(super) loaded: Loaded,
     /// As the file says it, without flags: what later versions of the file are compared with.
@@ -61,11 +63,12 @@ impl FirstLook {
     pub(super) async fn with_catalogue_of(self, storage: &Storage) -> Result<Configuration, StartError> {
         let Self { options, path, settings } = self;
         let catalogue = Arc::new(catalogue_in_use(storage, &settings).await?);
+        let seen = path.as_deref().and_then(Stamp::of);
         let mut loaded = reload::read(path.as_deref(), &catalogue).map_err(StartError::Configuration)?;
         reload::say_warnings(path.as_deref(), &loaded);
         let written = loaded.config.clone();
         apply(&options, &mut loaded.config.server);
-        Ok(Configuration { path, loaded, written, catalogue })
+        Ok(Configuration { path, seen, loaded, written, catalogue })
     }
 }
 

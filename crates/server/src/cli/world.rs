@@ -17,8 +17,9 @@ use trunkline_store::{Mode, Store, StoreOptions};
 use trunkline_upstream::sandbox::Sandbox;
 
 use super::failure::Failure;
+use super::output;
 use super::place::Place;
-use crate::admin::catalogue::in_use;
+use crate::admin::catalogue::{InUse, in_use};
 
 /// What would be seen.
 pub(super) struct World {
@@ -44,9 +45,16 @@ impl World {
 /// The catalogue in use where a store is there, else the built-in one.
 pub(super) async fn catalogue(store: Option<&Store>, settings: &ConfigFile) -> Result<Catalogue, Failure> {
     match store {
-        Some(store) => in_use(store, &settings.catalogue.public_keys)
-            .await
-            .map_err(|error| Failure::new(error.to_string())),
+        Some(store) => {
+            let used = in_use(store, &settings.catalogue.public_keys).await;
+            let InUse { catalogue, refused } = used.map_err(|refusal| Failure::new(refusal.message()))?;
+            if let Some(refused) = refused {
+                output::complain(&format!(
+                    "warning: the stored catalogue is not used, the built-in one is: {refused}"
+                ));
+            }
+            Ok(catalogue)
+        }
         None => Catalogue::embedded().map_err(|error| Failure::new(error.to_string())),
     }
 }
