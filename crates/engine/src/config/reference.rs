@@ -112,7 +112,7 @@ pub const TABLES: &[TableReference] = &[
             key("durability", "`process` or `power`", "`process`", "What the record of an attempt survives."),
             key(
                 "journal_bytes_max",
-                "bytes, 1 MiB to 1 TiB",
+                "bytes, 32 MiB to 1 TiB",
                 "1073741824 (1 GiB)",
                 "Most the journal may take.",
             ),
