@@ -31,6 +31,7 @@ use trunkline_upstream::connect::tls::{Authorities, RootStore, RootStoreError};
 use trunkline_upstream::pool::{PoolLimits, PoolOptions, Pools};
 use trunkline_upstream::sandbox::Sandbox;
 
+pub(crate) use self::configuration::USUAL_FILE;
 use self::configuration::{Configuration, FirstLook};
 use self::storage::Storage;
 use crate::admin::{self, AdminState, CONTROL_SOCKET};

@@ -8,11 +8,10 @@ use std::sync::Arc;
 use trunkline_catalogue::Catalogue;
 use trunkline_engine::config::file::ConfigFile;
 use trunkline_engine::config::{
-    CatalogueModels, Environment, KnownModels, Loaded, ProcessEnvironment, load, load_without_file,
+    AnyModel, CatalogueModels, Environment, Loaded, ProcessEnvironment, load, load_without_file,
 };
 use trunkline_engine::configurator::Configurator;
 use trunkline_engine::snapshot::Snapshot;
-use trunkline_providers::spec::ProviderSpec;
 use trunkline_store::{Mode, Store, StoreOptions};
 use trunkline_upstream::sandbox::Sandbox;
 
@@ -118,22 +117,5 @@ impl Environment for NoSecrets {
             return ProcessEnvironment.read_file(path, bytes_max);
         }
         Ok(HARMLESS.as_bytes().to_vec())
-    }
-}
-
-/// Takes every model's name for known.
-struct AnyModel;
-
-impl KnownModels for AnyModel {
-    fn knows(&self, _: &str) -> bool {
-        true
-    }
-
-    fn offers(&self, _: &ProviderSpec, _: &str) -> bool {
-        true
-    }
-
-    fn suggestions(&self, _: &str) -> Vec<String> {
-        Vec::new()
     }
 }

@@ -234,6 +234,16 @@ async fn an_attempt_cut_off_by_a_kill_is_in_the_usage() {
 }
 
 #[tokio::test]
+async fn a_gateway_whose_keys_were_made_before_it_ran_still_gets_its_admin_token() {
+    let directory = directory("");
+    let key = key(directory.path(), "early");
+    let gateway = Gateway::start_in(&directory, &USUAL);
+    let told = std::fs::read_to_string(gateway.data("first-run.txt")).unwrap();
+    assert!(told.starts_with("admin token: tl-admin-") && !told.contains("key: "), "no second key is made");
+    assert!(!told.contains(&key));
+}
+
+#[tokio::test]
 async fn nothing_is_changed_behind_a_gateways_back() {
     let gateway = Gateway::start("");
     std::fs::remove_file(gateway.data("control.sock")).unwrap();

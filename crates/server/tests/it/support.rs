@@ -92,7 +92,7 @@ impl Gateway {
         let (listen, admin) = (address("listen"), address("admin_listen"));
         let key =
             read("first-run.txt").lines().find_map(|line| line.strip_prefix("key: ").map(str::to_owned));
-        Self { process, directory, listen, admin, key: key.unwrap() }
+        Self { process, directory, listen, admin, key: key.unwrap_or_default() }
     }
 
     /// A file of its data directory.
