@@ -14,7 +14,8 @@ const FAKE = "test/fake";
 const FAKE_TEXT = "Hello from the fake provider. It counts its words.";
 const MESSAGES = [{ role: "user", content: "What is the weather?" }];
 const PIXEL =
-  "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+  "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9" +
+  "awAAAABJRU5ErkJggg==";
 const PARAMETERS = {
   type: "object",
   properties: { city: { type: "string" }, days: { type: "integer" } },

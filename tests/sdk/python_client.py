@@ -21,7 +21,10 @@ EMBEDDINGS = ("sandbox/embed", "open/fake-model")
 """The second is known from the fake provider's own listing only."""
 FAKE_TEXT = "Hello from the fake provider. It counts its words."
 MESSAGES = [{"role": "user", "content": "What is the weather?"}]
-PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PIXEL = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9"
+    "awAAAABJRU5ErkJggg=="
+)
 TOOL = {
     "type": "function",
     "function": {
@@ -52,7 +55,7 @@ def read_by_provider(marker: str) -> dict:
 
 
 def assert_relayed(raw, marker: str, **edits) -> None:
-    """The provider has read what the client wrote, byte for byte but for the model's name and these members at the end."""
+    """The provider has read what the client wrote, byte for byte but for the model's name and members at the end."""
     wrote = raw.http_response.request.content.decode()
     inserted = "".join(f",{json.dumps(name)}:{value}" for name, value in edits.items())
     expected = wrote.replace('"model":"test/fake"', '"model":"fake-model"')

@@ -181,11 +181,10 @@ impl Subject {
             tokio::time::sleep(QUIET).await;
             let now = CpuReading::of(self.server.pid())?;
             let spent = now.since(&last).total_ns;
-            if spent < QUIET_NS {
-                // The quiet time itself is not part of the work.
-                return Ok(last.since(&first).total_ns);
-            }
             last = now;
+            if spent < QUIET_NS {
+                break;
+            }
         }
         Ok(last.since(&first).total_ns)
     }

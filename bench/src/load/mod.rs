@@ -1,6 +1,6 @@
 //! The load generator: N connections that each send the next request when the last answer is there, until M requests
-//! are sent or S seconds are over. Closed loop; with a rate, each request has its time and latency counts from it, so
-//! a server that falls behind does not hide it.
+//! are sent or S seconds are over. Closed loop; with a rate, each request has its time, and where its connection was still
+//! busy then, its latency counts from that time: a server that falls behind cannot hide it.
 //!
 //! HTTP/1.1 with keep-alive. Look first at [`Fleet`]: connecting and warming up are apart from what is measured.
 
@@ -119,11 +119,14 @@ impl Run {
 
 async fn drive(connection: &mut Connection, shape: Shape, body: &Bytes, run: &Run) {
     while let Some(due) = run.next() {
-        if run.bound.rate.is_some() {
+        let mut start = due;
+        if due > Instant::now() {
             tokio::time::sleep_until(due).await;
+            // Timers wake up to a millisecond late, which is not the server's doing.
+            start = Instant::now();
         }
         match connection.ask(shape, body.clone()).await {
-            Ok(answer) => run.outcome.borrow_mut().record(due, &answer),
+            Ok(answer) => run.outcome.borrow_mut().record(start, &answer),
             Err(problem) => {
                 run.outcome.borrow_mut().fail(problem);
                 if connection.reopen().await.is_err() {

@@ -64,12 +64,12 @@ impl Outcome {
         }
     }
 
-    pub(super) fn record(&mut self, due: Instant, answer: &Answer) {
+    pub(super) fn record(&mut self, start: Instant, answer: &Answer) {
         self.answers += 1;
         self.bytes += answer.bytes;
         self.events += answer.events;
-        self.latencies_ns.push(nanoseconds(answer.end.saturating_duration_since(due)));
-        self.first_bytes_ns.push(nanoseconds(answer.first_byte.saturating_duration_since(due)));
+        self.latencies_ns.push(nanoseconds(answer.end.saturating_duration_since(start)));
+        self.first_bytes_ns.push(nanoseconds(answer.first_byte.saturating_duration_since(start)));
     }
 
     pub(super) fn fail(&mut self, problem: String) {

@@ -106,7 +106,10 @@ impl Front {
         response.map(|body| Answering { body, entry, _active: active })
     }
 
-    async fn route(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn route<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<axum::BoxError>> + Send + 'static,
+    {
         let mut routes = self.routes.clone();
         let answering = AssertUnwindSafe(routes.call(request)).catch_unwind();
         match answering.await {
@@ -182,6 +185,18 @@ mod tests {
         for bad in [&b""[..], b"two words", b"\xc3\xa4", &[b'x'; 129]] {
             assert!(!echoed(bad), "{bad:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_of_the_gateways() {
+        async fn defect() {
+            panic!("a defect");
+        }
+        let front = Front::new(Router::new().route("/", axum::routing::get(defect)));
+        let response = front.route(Request::new(Body::empty())).await;
+        assert_eq!(response.status(), 500);
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        assert!(body.starts_with(b"{\"error\""), "{body:?}");
     }
 
     #[test]

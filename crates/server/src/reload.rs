@@ -25,6 +25,8 @@ pub(crate) type Refused = Vec<String>;
 pub(crate) struct Reloader {
     engine: Engine,
     path: Option<PathBuf>,
+    /// The version of the file that was read last.
+    seen: Option<Stamp>,
     /// What the listeners, the store and the log were started with.
     started: ConfigFile,
     one_at_a_time: Mutex<()>,
@@ -32,7 +34,12 @@ pub(crate) struct Reloader {
 
 impl Reloader {
     pub(crate) fn new(engine: Engine, path: Option<PathBuf>, started: ConfigFile) -> Self {
-        Self { engine, path, started, one_at_a_time: Mutex::new(()) }
+        Self { engine, path, seen: None, started, one_at_a_time: Mutex::new(()) }
+    }
+
+    /// Says which version of the file was read at the start: one that was written since is a change.
+    pub(crate) fn having_seen(self, seen: Option<Stamp>) -> Self {
+        Self { seen, ..self }
     }
 
     /// The file that is read; none where the gateway runs without one.
@@ -85,7 +92,7 @@ impl Reloader {
     /// Reloads whenever the file has changed, for ever.
     pub(crate) async fn watch(&self) {
         let Some(path) = &self.path else { return };
-        let mut seen = Stamp::of(path);
+        let mut seen = self.seen;
         let mut tick = tokio::time::interval(LOOK_EVERY);
         loop {
             tick.tick().await;

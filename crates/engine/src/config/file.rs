@@ -62,7 +62,7 @@ impl Storage {
         Self {
             durability: table.get("durability").and_then(|value| value.choice(&words)).unwrap_or_default(),
             journal_bytes_max: table
-                .number("journal_bytes_max", 1 << 20..=1 << 40)
+                .number("journal_bytes_max", 32 << 20..=1 << 40)
                 .unwrap_or(defaults.journal_bytes_max),
         }
     }

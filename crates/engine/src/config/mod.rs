@@ -30,7 +30,7 @@ pub use account::AccountSettings;
 pub use check::{Checked, KnownModels, check};
 pub use discover::{AccountKey, ReadyAccount};
 pub use file::ConfigFile;
-pub use known::CatalogueModels;
+pub use known::{AnyModel, CatalogueModels};
 pub use problem::{Position, Problem, Severity};
 pub use reload::{Loaded, load, load_without_file};
 pub use secrets::{Environment, ProcessEnvironment};

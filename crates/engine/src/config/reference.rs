@@ -112,7 +112,7 @@ pub const TABLES: &[TableReference] = &[
             key("durability", "`process` or `power`", "`process`", "What the record of an attempt survives."),
             key(
                 "journal_bytes_max",
-                "bytes, 1 MiB to 1 TiB",
+                "bytes, 32 MiB to 1 TiB",
                 "1073741824 (1 GiB)",
                 "Most the journal may take.",
             ),
@@ -290,7 +290,12 @@ const TIMEOUTS: &[KeyReference] = &[
     key("headers_ms", "ms, 1 to 3600000", "120000", "Until the response's headers."),
     key("first_content_ms", "ms, 1 to 3600000", "180000", "Until the first content."),
     key("idle_ms", "ms, 1 to 3600000", "120000", "Between two pieces of content."),
-    key("total_ms", "ms, 1 to 86400000", "1800000", "The whole request, all attempts together."),
+    key(
+        "total_ms",
+        "ms, 1 to 86400000",
+        "1800000",
+        "The whole request, all attempts together; for an account, one attempt.",
+    ),
 ];
 
 const HEAD: &str = "# Configuration\n\n\

@@ -17,8 +17,7 @@ use trunkline_domain::ledger::AttemptEntry;
 use trunkline_domain::{Dialect, Error, NanoUsd, Secret, TenantScope};
 use trunkline_engine::answer::AnswerBody;
 use trunkline_engine::clock::SystemClock;
-use trunkline_engine::config::check::KnownModels;
-use trunkline_engine::config::{Environment, Loaded, check, discover};
+use trunkline_engine::config::{AnyModel, Environment, Loaded, check, discover};
 use trunkline_engine::configurator::Configurator;
 use trunkline_engine::inbound::{Body, Inbound};
 use trunkline_engine::mint::{self, KeySpec};
@@ -86,24 +85,8 @@ impl Environment for Env {
     }
 }
 
-struct Anything;
-
-impl KnownModels for Anything {
-    fn knows(&self, _: &str) -> bool {
-        true
-    }
-
-    fn offers(&self, _: &trunkline_providers::spec::ProviderSpec, _: &str) -> bool {
-        true
-    }
-
-    fn suggestions(&self, _: &str) -> Vec<String> {
-        Vec::new()
-    }
-}
-
 fn load(toml: &str) -> Loaded {
-    let checked = check(toml, &Anything);
+    let checked = check(toml, &AnyModel);
     let config = checked.config.unwrap_or_else(|| panic!("{:?}", checked.problems));
     let accounts = discover::from_file(&config, &Env).unwrap();
     Loaded { config, accounts, warnings: Vec::new() }

@@ -181,7 +181,7 @@ impl Tail {
             self.reader = Some(reader);
             match step? {
                 Step::Parsed(Parsed::Record(record, _)) => {
-                    let complete = self.joiner.join(record);
+                    let complete = self.joiner.join(record, at, self.start);
                     if at >= self.start {
                         batch.bytes += reached.offset - at.offset;
                         batch.records.extend(complete);

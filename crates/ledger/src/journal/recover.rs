@@ -119,8 +119,8 @@ pub(super) struct Joiner {
 }
 
 impl Joiner {
-    /// The ledger record that `record` completes, if it completes one.
-    pub(super) fn join(&mut self, record: Record) -> Option<LedgerRecord> {
+    /// The ledger record that `record`, read at `at`, completes, if it completes one.
+    pub(super) fn join(&mut self, record: Record, at: Position, drained: Position) -> Option<LedgerRecord> {
         match record {
             Record::Opened(opening) => {
                 self.open.insert(opening.id, opening);
@@ -128,7 +128,10 @@ impl Joiner {
             }
             Record::Settled(id, settlement) => {
                 let Some(opening) = self.open.remove(&id) else {
-                    tracing::error!(attempt = %id, "a settled record has no opened record before it");
+                    // Behind `drained` the segment with the opening may have been deleted already.
+                    if at >= drained {
+                        tracing::error!(attempt = %id, "a settled record has no opened record before it");
+                    }
                     return None;
                 };
                 let entry = AttemptEntry { opening: *opening, settlement: *settlement };
@@ -206,7 +209,7 @@ fn scan_segment(mut reader: SegmentReader, drained: Position, scanned: &mut Scan
             }
             Step::Parsed(Parsed::Empty) | Step::End => break,
         };
-        let complete = record.and_then(|record| scanned.joiner.join(record));
+        let complete = record.and_then(|record| scanned.joiner.join(record, at, drained));
         if at >= drained {
             scanned.undrained_bytes += reader.offset - at.offset;
             scanned.records.extend(complete);

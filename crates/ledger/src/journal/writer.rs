@@ -60,7 +60,7 @@ enum What {
     Opened(Arc<AttemptOpening>, Option<Done>),
     /// An opening copied from a segment about to be deleted.
     Copied(AttemptId),
-    Settled,
+    Settled(AttemptId),
     Request,
 }
 
@@ -99,6 +99,11 @@ pub(super) struct Writer {
     seats: Vec<Arc<Seat>>,
     /// Opened and not settled, as of the last message taken.
     open: HashMap<AttemptId, OpenAttempt>,
+    /// Settled, with the settlement still queued.
+    settling: HashMap<AttemptId, OpenAttempt>,
+    /// Segments with openings whose settlements are in later ones, and up to where those reach: until the store has
+    /// them, only the segment knows what was opened.
+    needed: BTreeMap<u64, Position>,
     /// Written and not yet synced.
     unsynced: bool,
     stopped: Option<mpsc::Sender<()>>,
@@ -135,6 +140,8 @@ impl Writer {
             told: Vec::new(),
             seats: Vec::new(),
             open: HashMap::new(),
+            settling: HashMap::new(),
+            needed: BTreeMap::new(),
             unsynced: false,
             stopped: None,
             _lock: lock,
@@ -149,6 +156,8 @@ impl Writer {
             records.push(LedgerRecord::Attempt(Box::new(entry)));
         }
         writer.write_pending()?;
+        let settled = writer.current.position();
+        writer.needed.extend(writer.sealed.keys().map(|sequence| (*sequence, settled)));
         writer.shared.drained.send_replace(drained);
         Ok((writer, Recovered { records, dropped_bytes: scanned.dropped_bytes }))
     }
@@ -160,7 +169,7 @@ impl Writer {
         }
         self.queued.push_back(Queued {
             bytes,
-            what: What::Settled,
+            what: What::Settled(id),
             owner: Owner::Journal { taken: bytes as u64 },
         });
         Ok(())
@@ -244,12 +253,14 @@ impl Writer {
     }
 
     fn settle(&mut self, id: AttemptId, settlement: &Settlement, seat: Arc<Seat>) {
-        if self.open.remove(&id).is_none() {
+        let Some(open) = self.open.remove(&id) else {
             tracing::error!(attempt = %id, "an attempt that is not open was settled; the second record is left out");
             return;
-        }
+        };
         let encoded = record::append_settled(&mut self.pending, id, settlement);
-        self.queue(encoded, What::Settled, seat);
+        if self.queue(encoded, What::Settled(id), seat) {
+            self.settling.insert(id, open);
+        }
     }
 
     fn queue(&mut self, encoded: serde_json::Result<usize>, what: What, seat: Arc<Seat>) -> bool {
@@ -294,7 +305,7 @@ impl Writer {
                 let told = std::mem::take(&mut self.told);
                 let queued = self.queued.iter_mut().filter_map(|queued| match &mut queued.what {
                     What::Opened(_, done) => done.take(),
-                    What::Copied(_) | What::Settled | What::Request => None,
+                    What::Copied(_) | What::Settled(_) | What::Request => None,
                 });
                 for done in told.into_iter().chain(queued) {
                     tell(done, Err(NotWritten::JournalFailed));
@@ -352,7 +363,14 @@ impl Writer {
                 self.told.extend(done);
             }
             What::Copied(id) => self.locate(id),
-            What::Settled | What::Request => {
+            What::Settled(id) => {
+                let opened_in = self.settling.remove(&id).and_then(|open| open.segment);
+                if let Some(segment) = opened_in.filter(|segment| *segment != self.current.sequence) {
+                    self.needed.insert(segment, self.current.position());
+                }
+                self.shared.records.fetch_add(1, Ordering::Relaxed);
+            }
+            What::Request => {
                 self.shared.records.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -363,7 +381,8 @@ impl Writer {
     }
 
     fn locate(&mut self, id: AttemptId) {
-        if let Some(open) = self.open.get_mut(&id) {
+        let open = self.open.get_mut(&id).or_else(|| self.settling.get_mut(&id));
+        if let Some(open) = open {
             open.segment = Some(self.current.sequence);
         }
     }
@@ -434,26 +453,31 @@ impl Writer {
     fn drained(&mut self, position: Position, records: u64, bytes: u64) {
         self.shared.records.fetch_sub(records, Ordering::Relaxed);
         self.shared.bytes.fetch_sub(bytes, Ordering::Relaxed);
-        let stored = self.position_file.store(position).and_then(|()| self.drop_segments(position.segment));
+        let stored = self.position_file.store(position).and_then(|()| self.drop_segments(position));
         if let Err(error) = stored {
             tracing::warn!(%error, "drained segments are kept for now");
         }
         self.shared.drained.send_replace(position);
     }
 
-    /// Deletes the segments before `first_kept`, after the openings in them that are still open were copied forward.
-    fn drop_segments(&mut self, first_kept: u64) -> io::Result<()> {
+    /// Deletes the segments that are drained, after the openings in them that are still open were copied forward. One
+    /// with an opening whose settlement is not drained stays, and those behind it.
+    fn drop_segments(&mut self, drained: Position) -> io::Result<()> {
         while let Some((&sequence, &bytes)) =
-            self.sealed.first_key_value().filter(|(first, _)| **first < first_kept)
+            self.sealed.first_key_value().filter(|(first, _)| **first < drained.segment)
         {
             // Settlements that are queued must come after the copies, openings before them.
             self.write_pending()?;
+            if self.needed.get(&sequence).is_some_and(|until| *until > drained) {
+                return Ok(());
+            }
             if !self.copy_openings(sequence)? {
                 return Ok(());
             }
             self.write_pending()?;
             segment::remove(&self.shared.options.directory, sequence)?;
             self.sealed.remove(&sequence);
+            self.needed.remove(&sequence);
             self.allocated = self.allocated.saturating_sub(bytes);
         }
         Ok(())

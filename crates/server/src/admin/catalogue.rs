@@ -100,27 +100,21 @@ pub(crate) struct Updated {
     pub(crate) changes: Changes,
 }
 
-/// Why the catalogue in use cannot be had.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum InUseError {
-    /// The store fails.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// What is stored is not accepted, or the built-in one is damaged.
-    #[error(
-        "the stored catalogue is not accepted: {0}; `trunkline catalogue rollback` returns to the one before"
-    )]
-    Stored(UpdateError),
-    /// The program's own catalogue is damaged.
-    #[error("the built-in catalogue: {0}")]
-    BuiltIn(#[from] trunkline_catalogue::CatalogueError),
+/// The catalogue a gateway uses.
+pub(crate) struct InUse {
+    /// The catalogue.
+    pub(crate) catalogue: Catalogue,
+    /// Why it is the built-in one although another is stored: no configured key vouches for that any more.
+    pub(crate) refused: Option<UpdateError>,
 }
 
-/// The catalogue that is current in a store; the built-in one where none is.
-pub(crate) async fn in_use(store: &Store, keys: &[[u8; 32]]) -> Result<Catalogue, InUseError> {
-    match store.current_catalogue(TenantScope::Installation).await? {
-        None => Ok(Catalogue::embedded()?),
-        Some((_, bundle)) => verify(&bundle, &trusted(keys)).map_err(InUseError::Stored),
+/// The catalogue that is current in a store; the built-in one where none is, or none that is accepted.
+pub(crate) async fn in_use(store: &Store, keys: &[[u8; 32]]) -> Result<InUse, Refusal> {
+    let stored = store.current_catalogue(TenantScope::Installation).await?;
+    match stored.map(|(_, bundle)| verify(&bundle, &trusted(keys))) {
+        Some(Ok(catalogue)) => Ok(InUse { catalogue, refused: None }),
+        Some(Err(refused)) => Ok(InUse { catalogue: built_in()?, refused: Some(refused) }),
+        None => Ok(InUse { catalogue: built_in()?, refused: None }),
     }
 }
 
@@ -187,9 +181,14 @@ pub(super) async fn roll_back(State(state): State<AdminState>) -> Result<Json<Up
         | StoreError::Damaged(_)) => other.into(),
     })?;
     let keys = state.engine.configurator().config().await.catalogue.public_keys;
-    let next = in_use(&state.store, &keys).await.map_err(|error| Refusal::conflict(error.to_string()))?;
+    let InUse { catalogue: next, refused } = in_use(&state.store, &keys).await?;
     let changes = changes(&current, &next, state.now())?;
     put_in_force(&state, next).await?;
+    if let Some(refused) = refused {
+        let message =
+            format!("the catalogue before is not accepted ({refused}): the built-in one is in force");
+        return Err(Refusal::conflict(message));
+    }
     Ok(Json(Updated { number: number.map(|version| version.number), changes }))
 }
 

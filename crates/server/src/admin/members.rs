@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_member_far_from_all_gets_the_list() {
-        let mut members = Members::of("limits", serde_json::json!({"bananas": 1})).unwrap();
+        let mut members = Members::of("limits", serde_json::from_str(r#"{"bananas":1}"#).unwrap()).unwrap();
         members.take("rpm");
         let told = members.finish().unwrap_err();
         assert_eq!(told.message(), "unknown member of limits `bananas`: known are rpm");

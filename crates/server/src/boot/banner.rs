@@ -10,7 +10,7 @@ use serde::Serialize;
 use trunkline_engine::config::server::{Listen, Server};
 
 use super::StartError;
-use super::first_run::FirstRun;
+use super::first_run::{FirstRun, Fresh};
 
 /// The file's name.
 const FILE: &str = "addresses.json";
@@ -59,7 +59,7 @@ impl Drop for AddressFile {
 /// Says where it listens and what to try. The first key of a machine is shown here and never again.
 pub(super) fn print(addresses: &Addresses, server: &Server, first: &FirstRun) {
     if let FirstRun::Written(path) = first {
-        tracing::info!(path = %path.display(), "the first key and admin token are in this file: read and delete it");
+        tracing::info!(path = %path.display(), "what was made for the first start is in this file: read and delete it");
     }
     tracing::info!(listen = addresses.listen, admin_listen = addresses.admin_listen, "listening");
     // A closed standard output is no reason not to serve.
@@ -85,15 +85,16 @@ fn text(addresses: &Addresses, server: &Server, first: &FirstRun) -> String {
     line("admin", &addresses.admin_listen);
     line("data", &server.data_dir.display().to_string());
     let key = match first {
-        FirstRun::Shown { key, admin_token } => {
-            line("key", &format!("{}   (shown once)", key.expose()));
-            if let Some(token) = admin_token {
-                line("admin token", &format!("{}   (shown once)", token.expose()));
+        FirstRun::Shown(Fresh { key, admin_token }) => {
+            for (label, secret) in [("key", key), ("admin token", admin_token)] {
+                if let Some(secret) = secret {
+                    line(label, &format!("{}   (shown once)", secret.expose()));
+                }
             }
-            key.expose()
+            key.as_ref().map_or(KEY_VARIABLE, |key| key.expose())
         }
         FirstRun::Written(path) => {
-            line("key", &format!("in {}", path.display()));
+            line("secrets", &format!("in {}", path.display()));
             KEY_VARIABLE
         }
         FirstRun::No => KEY_VARIABLE,
@@ -148,10 +149,10 @@ mod tests {
 
     #[test]
     fn a_terminal_is_shown_the_key_and_lines_to_try() {
-        let first = FirstRun::Shown {
-            key: Secret::new("sk-tl-abc".to_owned()),
+        let first = FirstRun::Shown(Fresh {
+            key: Some(Secret::new("sk-tl-abc".to_owned())),
             admin_token: Some(Secret::new("tl-admin-xyz".to_owned())),
-        };
+        });
         let text = text(&addresses(), &Server::default(), &first);
         assert!(text.contains(
             "curl http://127.0.0.1:4600/v1/chat/completions -H \"authorization: Bearer sk-tl-abc\""

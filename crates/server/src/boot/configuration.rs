@@ -8,19 +8,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use trunkline_catalogue::Catalogue;
-use trunkline_catalogue::update::{PublicKey, verify};
-use trunkline_domain::TenantScope;
 use trunkline_engine::config::file::ConfigFile;
 use trunkline_engine::config::server::Server;
-use trunkline_engine::config::{KnownModels, Loaded, ProcessEnvironment, load};
-use trunkline_providers::spec::ProviderSpec;
+use trunkline_engine::config::{AnyModel, Loaded, ProcessEnvironment, load};
 
 use super::storage::Storage;
 use super::{ServeOptions, StartError, log};
-use crate::reload;
+use crate::admin::catalogue::{InUse, in_use};
+use crate::reload::{self, Stamp};
 
 /// Read where no file is named, if it is there.
-const USUAL_FILE: &str = "trunkline.toml";
+pub(crate) const USUAL_FILE: &str = "trunkline.toml";
 
 /// The configuration before its models' names are looked up.
 pub(super) struct FirstLook {
@@ -33,6 +31,8 @@ pub(super) struct FirstLook {
 /// What a gateway starts with.
 pub(super) struct Configuration {
     pub(super) path: Option<PathBuf>,
+    /// The file's version just before it was read, so that no change goes unseen.
+    pub(super) seen: Option<Stamp>,
     /// Flags included.
     pub(super) loaded: Loaded,
     /// As the file says it, without flags: what later versions of the file are compared with.
@@ -61,11 +61,12 @@ impl FirstLook {
     pub(super) async fn with_catalogue_of(self, storage: &Storage) -> Result<Configuration, StartError> {
         let Self { options, path, settings } = self;
         let catalogue = Arc::new(catalogue_in_use(storage, &settings).await?);
+        let seen = path.as_deref().and_then(Stamp::of);
         let mut loaded = reload::read(path.as_deref(), &catalogue).map_err(StartError::Configuration)?;
         reload::say_warnings(path.as_deref(), &loaded);
         let written = loaded.config.clone();
         apply(&options, &mut loaded.config.server);
-        Ok(Configuration { path, loaded, written, catalogue })
+        Ok(Configuration { path, seen, loaded, written, catalogue })
     }
 }
 
@@ -92,36 +93,13 @@ fn embedded() -> Result<Catalogue, StartError> {
 
 /// The catalogue an administrator installed, if one of the configured keys still vouches for it; else the built-in one.
 async fn catalogue_in_use(storage: &Storage, settings: &ConfigFile) -> Result<Catalogue, StartError> {
-    let stored = storage.store.current_catalogue(TenantScope::Installation).await.map_err(|error| {
-        StartError::Other(format!(
-            "the catalogue in {} cannot be read: {error}",
-            settings.server.data_dir.display()
-        ))
-    })?;
-    let Some((version, bundle)) = stored else { return embedded() };
-    let keys: Vec<PublicKey> = settings.catalogue.public_keys.iter().copied().map(PublicKey::new).collect();
-    match verify(&bundle, &keys) {
-        Ok(catalogue) => Ok(catalogue),
-        Err(error) => {
-            tracing::error!(version = version.number, %error, "the stored catalogue is not used; the built-in one is");
-            embedded()
-        }
+    let InUse { catalogue, refused } =
+        in_use(&storage.store, &settings.catalogue.public_keys).await.map_err(|refusal| {
+            let directory = settings.server.data_dir.display();
+            StartError::Other(format!("the catalogue in {directory} cannot be read: {}", refusal.message()))
+        })?;
+    if let Some(error) = refused {
+        tracing::error!(%error, "the stored catalogue is not used; the built-in one is");
     }
-}
-
-/// Takes every model's name for known.
-struct AnyModel;
-
-impl KnownModels for AnyModel {
-    fn knows(&self, _: &str) -> bool {
-        true
-    }
-
-    fn offers(&self, _: &ProviderSpec, _: &str) -> bool {
-        true
-    }
-
-    fn suggestions(&self, _: &str) -> Vec<String> {
-        Vec::new()
-    }
+    Ok(catalogue)
 }

@@ -1,12 +1,12 @@
 //! The end: nothing new is accepted, requests under way are finished, what they cost is written down.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Doors, Gateway};
 use crate::listen::Door;
-use std::time::Duration;
 
 /// How long administrators' requests may take at the end.
 const ADMIN_LIMIT: Duration = Duration::from_secs(2);

@@ -1,7 +1,7 @@
 //! The first start: a virtual key and an admin token, so that something can be asked at once.
 //!
 //! Secrets are shown once. A terminal shows them; otherwise they go to a file only the owner can read, whose path the
-//! log names. Nothing here runs again once there is a key.
+//! log names. What is there already is not made again.
 
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -26,15 +26,23 @@ const NAME: &str = "first";
 
 /// What a first start has to say.
 pub(super) enum FirstRun {
-    /// There were keys already.
+    /// There was everything already.
     No,
     /// To a terminal.
-    Shown { key: Secret<String>, admin_token: Option<Secret<String>> },
+    Shown(Fresh),
     /// To a file.
     Written(PathBuf),
 }
 
-/// Makes the first key and the first admin token where there is no key yet.
+/// What was made: what was not there.
+#[derive(Clone)]
+pub(super) struct Fresh {
+    pub(super) key: Option<Secret<String>>,
+    pub(super) admin_token: Option<Secret<String>>,
+}
+
+/// Makes the first key and the first admin token, each where there is none yet: keys may have been made while no
+/// gateway ran.
 pub(super) async fn prepare(
     engine: &Engine,
     store: &Arc<Store>,
@@ -42,41 +50,48 @@ pub(super) async fn prepare(
 ) -> Result<FirstRun, StartError> {
     let failed = |error: StoreError| StartError::Other(format!("the first key cannot be stored: {error}"));
     let scope = TenantScope::Installation;
-    if !store.page(scope, None, 1).await.map_err(failed)?.is_empty() {
+    let needs_key = store.page(scope, None, 1).await.map_err(failed)?.is_empty();
+    let needs_token = store.token_count(scope).await.map_err(failed)? == 0;
+    if !needs_key && !needs_token {
         return Ok(FirstRun::No);
     }
     let now = engine.core().clock.now();
     let spec = KeySpec { name: NAME.to_owned(), ..KeySpec::default() };
-    let (key, secret) = mint::key(spec, OrganisationId::FIRST, now);
-    let token = mint::secret(ADMIN_PREFIX);
-    let needs_token = store.token_count(scope).await.map_err(failed)? == 0;
-    let admin_token = needs_token.then_some(token);
+    let minted = needs_key.then(|| mint::key(spec, OrganisationId::FIRST, now));
+    let fresh = Fresh {
+        key: minted.as_ref().map(|(_, secret)| secret.clone()),
+        admin_token: needs_token.then(|| mint::secret(ADMIN_PREFIX)),
+    };
     // Written before it is stored: a key nobody was told of would be worse than a file about a key that is not there.
     let first = if isatty(std::io::stdout()) {
-        FirstRun::Shown { key: secret, admin_token: admin_token.clone() }
+        FirstRun::Shown(fresh.clone())
     } else {
         let path = data_dir.join(FILE);
-        write(&path, &secret, admin_token.as_ref()).map_err(|error| {
+        write(&path, &fresh).map_err(|error| {
             StartError::Other(format!("the first key cannot be written to {}: {error}", path.display()))
         })?;
         FirstRun::Written(path)
     };
-    if let Some(token) = &admin_token {
+    if let Some(token) = &fresh.admin_token {
         store.insert_token(scope, NAME, hash(token.expose()), now).await.map_err(failed)?;
     }
-    engine.keys().create(key).await.map_err(failed)?;
+    if let Some((key, _)) = minted {
+        engine.keys().create(key).await.map_err(failed)?;
+    }
     Ok(first)
 }
 
 /// A file of this name describes keys that were never stored: it is replaced, never followed or added to.
-fn write(path: &Path, key: &Secret<String>, admin_token: Option<&Secret<String>>) -> std::io::Result<()> {
+fn write(path: &Path, fresh: &Fresh) -> std::io::Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    writeln!(file, "key: {}", key.expose())?;
-    if let Some(token) = admin_token {
+    if let Some(key) = &fresh.key {
+        writeln!(file, "key: {}", key.expose())?;
+    }
+    if let Some(token) = &fresh.admin_token {
         writeln!(file, "admin token: {}", token.expose())?;
     }
     file.sync_all()

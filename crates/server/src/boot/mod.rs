@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use trunkline_engine::clock::SystemClock;
 use trunkline_engine::config::ProcessEnvironment;
@@ -30,6 +31,7 @@ use trunkline_upstream::connect::tls::{Authorities, RootStore, RootStoreError};
 use trunkline_upstream::pool::{PoolLimits, PoolOptions, Pools};
 use trunkline_upstream::sandbox::Sandbox;
 
+pub(crate) use self::configuration::USUAL_FILE;
 use self::configuration::{Configuration, FirstLook};
 use self::storage::Storage;
 use crate::admin::{self, AdminState, CONTROL_SOCKET};
@@ -85,9 +87,11 @@ pub(crate) fn serve(options: ServeOptions) -> ExitCode {
         Err(error) => return StartError::Other(format!("no threads could be started: {error}")).report(),
     };
     let outcome = runtime.block_on(async {
-        let signals = drain::Signals::listen()
-            .map_err(|error| StartError::Other(format!("signals cannot be received: {error}")))?;
-        let gateway = start(options).await?;
+        let unheard = |error| StartError::Other(format!("signals cannot be received: {error}"));
+        // From here on: one that comes while everything is put together must not end the process.
+        let signals = drain::Signals::listen().map_err(unheard)?;
+        let hangup = signal(SignalKind::hangup()).map_err(unheard)?;
+        let gateway = start(options, hangup).await?;
         gateway.run(signals).await;
         Ok(())
     });
@@ -117,10 +121,10 @@ struct Doors {
     control: Door,
 }
 
-async fn start(options: ServeOptions) -> Result<Gateway, StartError> {
+async fn start(options: ServeOptions, hangup: Signal) -> Result<Gateway, StartError> {
     let look = FirstLook::read(options)?;
     let storage = Storage::open(&look.settings).await?;
-    let Configuration { path, loaded, written, catalogue } = look.with_catalogue_of(&storage).await?;
+    let Configuration { path, seen, loaded, written, catalogue } = look.with_catalogue_of(&storage).await?;
     let settings = loaded.config.clone();
     let listeners = Listeners::bind(&settings).await?;
     let configurator = Arc::new(Configurator::new(
@@ -141,9 +145,9 @@ async fn start(options: ServeOptions) -> Result<Gateway, StartError> {
         clock: Arc::new(SystemClock::start()),
     });
     let first = first_run::prepare(&engine, &storage.store, &settings.server.data_dir).await?;
-    let reloader = Arc::new(Reloader::new(engine.clone(), path, written));
+    let reloader = Arc::new(Reloader::new(engine.clone(), path, written).having_seen(seen));
     let stop = CancellationToken::new();
-    background::start(&engine, &reloader, &settings, &stop);
+    background::start(&engine, &reloader, settings.catalogue.listing_refresh, hangup, &stop);
     let addresses = listeners.addresses();
     let address_file = banner::AddressFile::write(&settings.server.data_dir, &addresses)?;
     let doors = open_doors(listeners, &engine, &storage, &reloader, &settings);

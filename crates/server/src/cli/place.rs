@@ -7,8 +7,7 @@ use trunkline_engine::config::file::ConfigFile;
 
 use super::failure::Failure;
 
-/// Read where no file is named, if it is there.
-pub(super) const USUAL_FILE: &str = "trunkline.toml";
+pub(super) use crate::boot::USUAL_FILE;
 
 /// The flags every command takes.
 #[derive(Clone, Debug, Default, Args)]

@@ -8,17 +8,17 @@ use std::sync::Arc;
 use trunkline_catalogue::Catalogue;
 use trunkline_engine::config::file::ConfigFile;
 use trunkline_engine::config::{
-    CatalogueModels, Environment, KnownModels, Loaded, ProcessEnvironment, load, load_without_file,
+    AnyModel, CatalogueModels, Environment, Loaded, ProcessEnvironment, load, load_without_file,
 };
 use trunkline_engine::configurator::Configurator;
 use trunkline_engine::snapshot::Snapshot;
-use trunkline_providers::spec::ProviderSpec;
 use trunkline_store::{Mode, Store, StoreOptions};
 use trunkline_upstream::sandbox::Sandbox;
 
 use super::failure::Failure;
+use super::output;
 use super::place::Place;
-use crate::admin::catalogue::in_use;
+use crate::admin::catalogue::{InUse, in_use};
 
 /// What would be seen.
 pub(super) struct World {
@@ -44,9 +44,16 @@ impl World {
 /// The catalogue in use where a store is there, else the built-in one.
 pub(super) async fn catalogue(store: Option<&Store>, settings: &ConfigFile) -> Result<Catalogue, Failure> {
     match store {
-        Some(store) => in_use(store, &settings.catalogue.public_keys)
-            .await
-            .map_err(|error| Failure::new(error.to_string())),
+        Some(store) => {
+            let used = in_use(store, &settings.catalogue.public_keys).await;
+            let InUse { catalogue, refused } = used.map_err(|refusal| Failure::new(refusal.message()))?;
+            if let Some(refused) = refused {
+                output::complain(&format!(
+                    "warning: the stored catalogue is not used, the built-in one is: {refused}"
+                ));
+            }
+            Ok(catalogue)
+        }
         None => Catalogue::embedded().map_err(|error| Failure::new(error.to_string())),
     }
 }
@@ -110,22 +117,5 @@ impl Environment for NoSecrets {
             return ProcessEnvironment.read_file(path, bytes_max);
         }
         Ok(HARMLESS.as_bytes().to_vec())
-    }
-}
-
-/// Takes every model's name for known.
-struct AnyModel;
-
-impl KnownModels for AnyModel {
-    fn knows(&self, _: &str) -> bool {
-        true
-    }
-
-    fn offers(&self, _: &ProviderSpec, _: &str) -> bool {
-        true
-    }
-
-    fn suggestions(&self, _: &str) -> Vec<String> {
-        Vec::new()
     }
 }

@@ -28,7 +28,7 @@ struct Said {
 impl Said {
     fn json(&self) -> Value {
         assert_eq!((self.code, &*self.err), (Some(0), ""), "{self:?}");
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+        serde_json::from_str(&self.out).unwrap()
     }
 
     /// The one line of a failure.
@@ -234,6 +234,16 @@ async fn an_attempt_cut_off_by_a_kill_is_in_the_usage() {
 }
 
 #[tokio::test]
+async fn a_gateway_whose_keys_were_made_before_it_ran_still_gets_its_admin_token() {
+    let directory = directory("");
+    let key = key(directory.path(), "early");
+    let gateway = Gateway::start_in(&directory, &USUAL);
+    let told = std::fs::read_to_string(gateway.data("first-run.txt")).unwrap();
+    assert!(told.starts_with("admin token: tl-admin-") && !told.contains("key: "), "no second key is made");
+    assert!(!told.contains(&key));
+}
+
+#[tokio::test]
 async fn nothing_is_changed_behind_a_gateways_back() {
     let gateway = Gateway::start("");
     std::fs::remove_file(gateway.data("control.sock")).unwrap();
@@ -385,6 +395,21 @@ async fn a_catalogue_nobody_trusted_signed_is_refused() {
     std::fs::write(none.directory.path().join("bundle"), "x").unwrap();
     let said = run(none.directory.path(), &["catalogue", "update", "--from", "bundle"]);
     assert!(said.complaint(1).contains("set `public_keys`"), "{said:?}");
+}
+
+#[tokio::test]
+async fn a_stored_catalogue_nobody_vouches_for_any_more_stands_in_nobodys_way() {
+    let (pair, config) = signer();
+    let directory = directory(&config);
+    let path = directory.path();
+    std::fs::write(path.join("new.tlcat"), sign(&dearer_catalogue(), &pair).unwrap()).unwrap();
+    assert_eq!(run(path, &["catalogue", "update", "--from", "new.tlcat"]).code, Some(0));
+    std::fs::write(path.join("trunkline.toml"), "").unwrap();
+    let said = run(path, &["usage"]);
+    assert_eq!(said.code, Some(0));
+    assert!(said.err.starts_with("warning: the stored catalogue is not used"), "{said:?}");
+    assert_eq!(run(path, &["catalogue", "rollback"]).code, Some(0));
+    assert_eq!(run(path, &["usage"]).err, "");
 }
 
 #[tokio::test]

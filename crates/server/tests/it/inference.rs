@@ -83,7 +83,7 @@ async fn with_two_providers_of_which_one_is_dead_nobody_notices() {
 
 #[tokio::test]
 async fn when_every_provider_fails_the_error_names_each_cause() {
-    let fake = Fake::with(&[Script::server_error(), Script::server_error(), Script::server_error()]).await;
+    let fake = Fake::with(&vec![Script::server_error(); 4]).await;
     let gateway = Gateway::start(&fake.account("only", 0));
     let answer = gateway.post("/v1/chat/completions", &chat("acme/m")).await;
     assert_eq!((answer.status, &*answer.code()), (502, "upstream_failed"), "{}", answer.body);

@@ -116,9 +116,8 @@ async fn serve_and_kill(mut gateway: Gateway, key: &str, session: &str, rng: &mu
     let mut callers = Callers::new(&gateway, key);
     let instant = callers.happened(rng.random_range(0..EVENTS), PATIENCE);
     let more = Duration::from_micros(rng.random_range(0..2_000));
-    let forms: Vec<Form> = (0..CALLERS)
-        .map(|_| if rng.random_ratio(2, 3) { Form::Streamed } else { Form::Buffered })
-        .collect();
+    let forms: Vec<Form> =
+        (0..CALLERS).map(|_| if rng.random_ratio(2, 3) { Form::Streamed } else { Form::Buffered }).collect();
     let serving = async {
         callers.call(&format!("{session}-first"), Form::Buffered);
         callers.ended().await;
@@ -210,7 +209,8 @@ async fn create_key(gateway: &Gateway) -> String {
 
 /// What counts in the key's budget, with nothing held.
 async fn spent(gateway: &Gateway, key: &str) -> NanoUsd {
-    let request = Request::get("/v1/key").header("host", "gateway").header("authorization", format!("Bearer {key}"));
+    let request =
+        Request::get("/v1/key").header("host", "gateway").header("authorization", format!("Bearer {key}"));
     let answer = gateway.send(request.body(http_body_util::Full::default()).unwrap()).await.json();
     let budget = &answer["data"]["budgets"][0];
     assert_eq!(budget["held_usd"].as_str().unwrap().parse(), Ok(NanoUsd::ZERO), "{answer}");

@@ -61,7 +61,7 @@ async fn the_endpoints_of_a_model_are_its_deployments() {
     assert_eq!(data["id"], "acme/m");
     let endpoints = data["endpoints"].as_array().unwrap();
     let mut deployments: Vec<&Value> = endpoints.iter().map(|endpoint| &endpoint["deployment"]).collect();
-    deployments.sort_by_key(|name| name.to_string());
+    deployments.sort_by_key(ToString::to_string);
     assert_eq!(deployments, [&json!("one/m"), &json!("two/m")]);
     assert_eq!(endpoints[0]["provider_name"], "Custom");
     assert_eq!(endpoints[0]["standing"], "healthy");
@@ -100,6 +100,34 @@ async fn a_generation_is_there_right_after_its_answer_buffered_or_streamed() {
         assert!(data["created_at"].as_str().unwrap().ends_with('Z'));
         assert_eq!(data["cancelled"], false);
     }
+}
+
+#[tokio::test]
+async fn a_key_sees_its_own_models_and_its_own_generations_alone() {
+    let gateway = Gateway::start("");
+    let facts = json!({ "name": "narrow", "models": ["sandbox/echo-*"], "budgets": [{ "limit_usd": "1.5", "window": "day" }] });
+    let narrow = gateway.another_key(&facts).await;
+    let list = gateway.get_as(&narrow, "/v1/models").await.json();
+    let ids: Vec<&str> =
+        list["data"].as_array().unwrap().iter().filter_map(|model| model["id"].as_str()).collect();
+    assert_eq!(ids, ["sandbox/echo-large", "sandbox/echo-small"]);
+    for path in ["/v1/models/sandbox/flaky", "/v1/models/sandbox/flaky/endpoints"] {
+        assert_eq!(gateway.get_as(&narrow, path).await.status, 404);
+        assert_eq!(gateway.get(path).await.status, 200);
+    }
+    assert_eq!(gateway.get_as(&narrow, "/v1/providers").await.json()["data"][0]["models"], 2);
+
+    let answer = gateway.post("/v1/chat/completions", &chat("sandbox/echo-small")).await;
+    let path = format!("/v1/generation?id={}", answer.header("x-generation-id").unwrap());
+    assert_eq!(gateway.get(&path).await.status, 200);
+    assert_eq!(gateway.get_as(&narrow, &path).await.status, 404);
+
+    let data = gateway.get_as(&narrow, "/v1/key").await.json()["data"].clone();
+    assert_eq!(
+        (&data["usage"], &data["limit"], &data["limit_remaining"]),
+        (&json!(0.0), &json!(1.5), &json!(1.5))
+    );
+    assert_eq!((&data["limit_reset"], &data["budgets"][0]["limit_usd"]), (&json!("daily"), &json!("1.5")));
 }
 
 #[tokio::test]

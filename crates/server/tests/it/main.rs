@@ -1,6 +1,12 @@
 //! The binary as its users meet it: started on free ports, spoken to over the network, stopped by signals.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests panic as tests do")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests panic as tests do"
+)]
 #![expect(
     clippy::disallowed_methods,
     reason = "bodies are made with `json!`, which calls `to_value` on literals: nothing is lost"

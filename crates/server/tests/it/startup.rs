@@ -1,12 +1,11 @@
 //! The first start, and starts that fail.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Output;
 
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::support::{Gateway, USUAL, directory, serve};
+use super::support::{Gateway, Process, USUAL, directory, serve, until};
 
 /// The usual flags with another data directory.
 fn with_data(directory: &str) -> [&str; 6] {
@@ -14,8 +13,9 @@ fn with_data(directory: &str) -> [&str; 6] {
 }
 
 /// A start that ends by itself: its exit code and what it complained.
-fn fails(directory: &TempDir, flags: &[&str]) -> (Option<i32>, String) {
-    let Output { status, .. } = serve(directory, flags).output().unwrap();
+async fn fails(directory: &TempDir, flags: &[&str]) -> (Option<i32>, String) {
+    let mut process = Process(serve(directory, flags).spawn().unwrap());
+    let status = until(|| process.0.try_wait().unwrap()).await;
     (status.code(), std::fs::read_to_string(directory.path().join("log")).unwrap())
 }
 
@@ -47,15 +47,16 @@ async fn it_gets_ready_and_says_so_on_both_listeners() {
     assert_eq!(ready.json(), json!({ "status": "ready" }));
 }
 
-#[test]
-fn a_taken_port_is_one_line_that_names_the_flag() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+#[tokio::test]
+async fn a_taken_port_is_one_line_that_names_the_flag() {
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = other.local_addr().unwrap().to_string();
     for flag in ["--listen", "--admin-listen"] {
         let directory = directory("");
         let mut flags = USUAL;
         let place = flags.iter().position(|word| *word == flag).unwrap() + 1;
         flags[place] = &taken;
-        let (code, said) = fails(&directory, &flags);
+        let (code, said) = fails(&directory, &flags).await;
         assert_eq!(code, Some(1));
         let line = said.lines().find(|line| line.starts_with("trunkline: ")).unwrap();
         assert!(line.contains(&taken) && line.ends_with(flag), "{line}");
@@ -63,24 +64,24 @@ fn a_taken_port_is_one_line_that_names_the_flag() {
     }
 }
 
-#[test]
-fn a_bad_configuration_is_every_problem_with_its_line() {
+#[tokio::test]
+async fn a_bad_configuration_is_every_problem_with_its_line() {
     let directory =
         directory("[server]\nlisten = 4600\n\n[routes.x]\ntargets = [\"nobody/nothing\"]\nhartbeat_ms = 1\n");
-    let (code, said) = fails(&directory, &USUAL);
+    let (code, said) = fails(&directory, &USUAL).await;
     assert_eq!(code, Some(2));
     assert!(said.contains("trunkline.toml:2:") && said.contains("trunkline.toml:6:"), "{said}");
     assert!(!directory.path().join("data").exists());
-    let missing = fails(&directory, &["--config", "nowhere.toml", "--data-dir", "data"]);
+    let missing = fails(&directory, &["--config", "nowhere.toml", "--data-dir", "data"]).await;
     assert_eq!(missing.0, Some(2));
     assert!(missing.1.contains("nowhere.toml"), "{}", missing.1);
 }
 
-#[test]
-fn a_data_directory_that_cannot_be_is_one_line() {
+#[tokio::test]
+async fn a_data_directory_that_cannot_be_is_one_line() {
     let directory = directory("");
     std::fs::write(directory.path().join("file"), "").unwrap();
-    let (code, said) = fails(&directory, &with_data("file/data"));
+    let (code, said) = fails(&directory, &with_data("file/data")).await;
     assert_eq!(code, Some(1));
     assert!(said.lines().last().unwrap().contains("--data-dir"), "{said}");
 }
@@ -90,7 +91,7 @@ async fn two_gateways_do_not_share_a_data_directory() {
     let gateway = Gateway::start("");
     let other = directory("");
     let data = gateway.data(".");
-    let (code, said) = fails(&other, &with_data(data.to_str().unwrap()));
+    let (code, said) = fails(&other, &with_data(data.to_str().unwrap())).await;
     assert_eq!(code, Some(1));
     assert!(said.contains("in use by another process"), "{said}");
 }

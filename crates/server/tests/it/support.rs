@@ -17,15 +17,26 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use trunkline_testkit::fake_provider::{FakeProvider, Script, Server, Setup};
 
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(30);
 
-/// A running gateway. Killed when dropped.
+/// A process; killed when dropped.
+pub(crate) struct Process(pub(crate) Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+/// A running gateway.
 pub(crate) struct Gateway {
-    child: Child,
+    process: Process,
     pub(crate) directory: Arc<TempDir>,
     pub(crate) listen: String,
     pub(crate) admin: String,
@@ -36,7 +47,9 @@ pub(crate) struct Gateway {
 /// A gateway's directory: its configuration, its data, its log.
 pub(crate) fn directory(config: &str) -> Arc<TempDir> {
     let directory = TempDir::new().unwrap();
-    std::fs::write(directory.path().join("trunkline.toml"), config).unwrap();
+    // A provider's listing is a call too, and would take the script meant for the first answer.
+    let quiet = if config.contains("[catalogue]") { "" } else { "\n[catalogue]\nlisting_refresh = false\n" };
+    std::fs::write(directory.path().join("trunkline.toml"), config.to_owned() + quiet).unwrap();
     Arc::new(directory)
 }
 
@@ -68,8 +81,8 @@ impl Gateway {
     /// Starts in a directory that may have been used before; done when it says where it listens.
     pub(crate) fn start_in(directory: &Arc<TempDir>, flags: &[&str]) -> Self {
         let directory = Arc::clone(directory);
-        let mut child = serve(&directory, flags).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut process = Process(serve(&directory, flags).spawn().unwrap());
+        let mut lines = BufReader::new(process.0.stdout.take().unwrap()).lines();
         let log = || std::fs::read_to_string(directory.path().join("log")).unwrap();
         let data = lines.find(|line| line.as_ref().is_ok_and(|line| line.starts_with("curl")));
         assert!(data.is_some(), "the gateway did not start: {}", log());
@@ -79,7 +92,7 @@ impl Gateway {
         let (listen, admin) = (address("listen"), address("admin_listen"));
         let key =
             read("first-run.txt").lines().find_map(|line| line.strip_prefix("key: ").map(str::to_owned));
-        Self { child, directory, listen, admin, key: key.unwrap() }
+        Self { process, directory, listen, admin, key: key.unwrap_or_default() }
     }
 
     /// A file of its data directory.
@@ -99,12 +112,12 @@ impl Gateway {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        kill_process(Pid::from_child(&self.process.0), signal).unwrap();
     }
 
     /// Waits for the end of the process.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
-        until(|| self.child.try_wait().unwrap()).await
+        until(|| self.process.0.try_wait().unwrap()).await
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -113,11 +126,20 @@ impl Gateway {
 
     /// A request with the first key.
     pub(crate) fn request(&self, method: Method, path: &str) -> http::request::Builder {
-        Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", "gateway")
-            .header("authorization", format!("Bearer {}", self.key))
+        request_as(&self.key, method, path)
+    }
+
+    /// Makes another key, over the owner's socket.
+    pub(crate) async fn another_key(&self, facts: &Value) -> String {
+        let request = Request::post("/admin/v1/keys").header("host", "gateway");
+        let stream = UnixStream::connect(self.data("control.sock")).await.unwrap();
+        let made = exchange(stream, request.body(Full::from(facts.to_string())).unwrap()).await;
+        made.json()["key"].as_str().unwrap().to_owned()
+    }
+
+    /// Asks with another key than the first.
+    pub(crate) async fn get_as(&self, key: &str, path: &str) -> Answer {
+        self.send(request_as(key, Method::GET, path).body(Full::default()).unwrap()).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -161,14 +183,6 @@ impl Gateway {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        // It may have ended already.
-        self.child.kill().ok();
-        self.child.wait().ok();
     }
 }
 
@@ -218,6 +232,11 @@ impl Answer {
         let texts = self.chunks().into_iter().map(|chunk| chunk["choices"][0]["delta"]["content"].clone());
         texts.filter_map(|text| text.as_str().map(str::to_owned)).collect()
     }
+}
+
+fn request_as(key: &str, method: Method, path: &str) -> http::request::Builder {
+    let request = Request::builder().method(method).uri(path).header("host", "gateway");
+    request.header("authorization", format!("Bearer {key}"))
 }
 
 /// One request over an open connection of any sort.

@@ -16,7 +16,7 @@ const UNFINISHED: [&str; 4] = ["TODO", "FIXME", "XXX", "HACK"];
 const UNWRITTEN: [&str; 2] = ["todo", "unimplemented"];
 
 /// Places that exist on somebody's machine only.
-const OUTSIDE: [&str; 6] = ["/home/", "/root/", "/Users/", "/work/", "../shared", "C:\\"];
+const OUTSIDE: [&str; 4] = ["/home/", "/root/", "/Users/", "C:\\"];
 
 /// The kinds of evidence for a fixture, and what each must name.
 const PROVENANCE: [(&str, &str); 4] =

@@ -42,7 +42,7 @@ providers.ollama.timeouts.idle_ms = 9999999999999999999999
 "#), @r##"
     trunkline.toml:2:10 server: must be a table, not a whole number
     trunkline.toml:3:22 storage.durability: must be "process" or "power"
-    trunkline.toml:4:29 storage.journal_bytes_max: must be between 1048576 and 1099511627776
+    trunkline.toml:4:29 storage.journal_bytes_max: must be between 33554432 and 1099511627776
     trunkline.toml:5:24 telemetry.access_log: must be true or false, not text
     trunkline.toml:6:26 catalogue.public_keys[0]: is not an Ed25519 public key: 32 bytes in base64
     trunkline.toml:6:38 catalogue.public_keys[1]: must be text in quotes, not a whole number

@@ -70,7 +70,9 @@ impl Callers {
     /// Waits until so many things have happened, or for as long as `patience`; whether they have.
     pub(super) fn happened(&self, count: u64, patience: Duration) -> impl Future<Output = bool> + use<> {
         let mut events = self.events.subscribe();
-        async move { timeout(patience, events.wait_for(|events| *events >= count)).await.is_ok_and(|seen| seen.is_ok()) }
+        async move {
+            timeout(patience, events.wait_for(|events| *events >= count)).await.is_ok_and(|seen| seen.is_ok())
+        }
     }
 }
 
