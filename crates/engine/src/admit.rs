@@ -1,7 +1,7 @@
 //! May they: reads the body, skims it, checks the key's rate limits, and hands out the guard that records the request
 //! whatever happens to it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -16,11 +16,12 @@ use trunkline_ledger::window::{RatePermit, RateRefusal};
 use trunkline_wire::codec::{Codec, FieldError, Skim};
 use trunkline_wire::codec_for;
 use trunkline_wire::envelope::Envelope;
+use trunkline_wire::gemini::path::Framing;
 use trunkline_wire::headers::{Direction, cross};
 
 use crate::core::Core;
 use crate::deliver::Refusal;
-use crate::inbound::{Body, Inbound};
+use crate::inbound::{Body, Inbound, PathFacts};
 use crate::keys::KeyRecord;
 use crate::meter::prompt_estimate;
 use crate::request::{Outgoing, ReceiptWish, Request, Trail};
@@ -56,13 +57,15 @@ pub(crate) async fn admit(
     inbound: Inbound,
     arrived: Instant,
 ) -> Result<Admitted, Refusal> {
-    let Inbound { origin, dialect, headers, body } = inbound;
+    let Inbound { origin, dialect, path, headers, body } = inbound;
     let codec = codec_for(dialect);
     let ticket = ticket(core).await?;
     let arrived_at = core.clock.now();
     let mut guard =
         RequestGuard::new(ticket, draft(codec, &key, id, &headers, arrived_at), core.clock.clone());
-    let read = match read(codec, body.await).and_then(|read| check_routing(&read.skim).map(|()| read)) {
+    let read = match read(codec, path.as_ref(), body.await)
+        .and_then(|read| check_routing(&read.skim).map(|()| read))
+    {
         Ok(read) => read,
         Err(error) => return Err(refuse_early(core, codec, guard, error)),
     };
@@ -94,6 +97,7 @@ pub(crate) async fn admit(
     };
     let outgoing = Outgoing {
         envelope: read.envelope,
+        decoded: OnceLock::new(),
         headers: crossing(codec, &headers),
         plan,
         memory: read.body.memory,
@@ -113,6 +117,7 @@ pub(crate) async fn admit(
         arrived,
         delivery,
         receipt,
+        framing: path.and_then(|path| path.stream).unwrap_or(Framing::Sse),
         trail: Trail::default(),
     };
     Ok(Admitted { request, outgoing })
@@ -159,19 +164,33 @@ fn draft(
     }
 }
 
-fn read(codec: &'static dyn Codec, body: Result<Body, Error>) -> Result<Read, Error> {
+fn read(
+    codec: &'static dyn Codec,
+    path: Option<&PathFacts>,
+    body: Result<Body, Error>,
+) -> Result<Read, Error> {
     let body = body?;
     let envelope = Envelope::parse(body.bytes.clone()).map_err(|error| {
         Error::new(ErrorKind::InvalidRequest, format!("the request body cannot be read: {error}"))
     })?;
-    let skim = codec.skim(&envelope).map_err(|FieldError { field, message }| {
-        Error::new(ErrorKind::InvalidRequest, message).about(field)
-    })?;
+    let skim = skim(codec, &envelope, path)?;
     if skim.model.is_empty() {
         let message = "the request names no model: set `model`, for example \"sandbox/echo-small\"; GET /v1/models lists all";
         return Err(Error::new(ErrorKind::InvalidRequest, message).about("model"));
     }
     Ok(Read { envelope, skim, body })
+}
+
+/// The facts of a body, and of the path above it.
+pub(crate) fn skim(codec: &dyn Codec, envelope: &Envelope, path: Option<&PathFacts>) -> Result<Skim, Error> {
+    let mut skim = codec.skim(envelope).map_err(|FieldError { field, message }| {
+        Error::new(ErrorKind::InvalidRequest, message).about(field)
+    })?;
+    if let Some(PathFacts { model, stream }) = path {
+        skim.model = model.clone();
+        skim.stream = stream.is_some();
+    }
+    Ok(skim)
 }
 
 /// The `routing` object has no members yet: whatever stands in it would be ignored, so it is refused.

@@ -8,6 +8,7 @@ use trunkline_routing::PlanError;
 use trunkline_wire::codec_for;
 use trunkline_wire::envelope::Envelope;
 
+use crate::admit::skim;
 use crate::authenticate::authenticate;
 use crate::core::Core;
 use crate::inbound::Inbound;
@@ -22,9 +23,7 @@ pub(crate) async fn explain(core: &Arc<Core>, inbound: Inbound) -> Result<Receip
     let envelope = Envelope::parse(body.bytes).map_err(|error| {
         Error::new(ErrorKind::InvalidRequest, format!("the request body cannot be read: {error}"))
     })?;
-    let skim = codec
-        .skim(&envelope)
-        .map_err(|error| Error::new(ErrorKind::InvalidRequest, error.message.clone()).about(error.field))?;
+    let skim = skim(codec, &envelope, inbound.path.as_ref())?;
     let snapshot = core.snapshots.current();
     let question = Question::new(core, &snapshot, &key, codec, &skim);
     match question.plan() {

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use http::HeaderMap;
 use tokio::sync::OwnedSemaphorePermit;
 use trunkline_domain::attempt::Origin;
-use trunkline_domain::{Dialect, Error};
+use trunkline_domain::{Dialect, Error, Text};
+use trunkline_wire::gemini::path::Framing;
 
 /// One request.
 pub struct Inbound {
@@ -16,10 +17,21 @@ pub struct Inbound {
     pub origin: Origin,
     /// The language it is written in, and wants its answer in.
     pub dialect: Dialect,
+    /// What its path says, where the dialect says it there and not in the body.
+    pub path: Option<PathFacts>,
     /// Its headers, credentials included.
     pub headers: HeaderMap,
     /// Its body, not yet read.
     pub body: BodySource,
+}
+
+/// What the path of a request says of it: Gemini's names the model, and whether and how to stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathFacts {
+    /// The model's name as asked.
+    pub model: Text,
+    /// How the answer is to come; `None` for all at once.
+    pub stream: Option<Framing>,
 }
 
 /// Reads the body when polled: bounded in size, in time, and by the memory budget of all bodies.

@@ -1,13 +1,14 @@
 //! One admitted request on its way through the rooms: what it owns to its end, and what it needs only until an
 //! answer is committed.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::HeaderMap;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use trunkline_domain::attempt::Origin;
+use trunkline_domain::chat::ChatRequest;
 use trunkline_domain::id::RequestId;
 use trunkline_domain::ledger::Payer;
 use trunkline_domain::plan::RoutePlan;
@@ -15,8 +16,9 @@ use trunkline_domain::receipt::{Receipt, ReceiptAttempt};
 use trunkline_domain::{Error, NanoUsd, Text, UnixMs};
 use trunkline_ledger::guard::RequestGuard;
 use trunkline_ledger::window::RatePermit;
-use trunkline_wire::codec::{Codec, Skim};
+use trunkline_wire::codec::{Codec, FieldError, Skim};
 use trunkline_wire::envelope::Envelope;
+use trunkline_wire::gemini::path::Framing;
 
 use crate::core::Core;
 use crate::keys::KeyRecord;
@@ -52,6 +54,8 @@ pub struct Request {
     pub delivery: Delivery,
     /// Whether the caller asked for the receipt in the answer.
     pub receipt: ReceiptWish,
+    /// How a streamed answer is framed for the caller.
+    pub framing: Framing,
     /// What has happened so far.
     pub trail: Trail,
 }
@@ -60,6 +64,8 @@ pub struct Request {
 pub struct Outgoing {
     /// The caller's body.
     pub envelope: Envelope,
+    /// The same as a canonical chat, or why it is none: read when an attempt first needs it.
+    pub decoded: OnceLock<Result<Arc<ChatRequest>, FieldError>>,
     /// Headers of the caller that may cross to a provider.
     pub headers: HeaderMap,
     /// The decision.

@@ -12,6 +12,7 @@ use crate::admit::{Admitted, admit};
 use crate::answer::Answer;
 use crate::authenticate::authenticate;
 use crate::core::Core;
+use crate::deliver::stream::Manner;
 use crate::deliver::{self, Refusal};
 use crate::inbound::Inbound;
 use crate::{execute, plan};
@@ -45,15 +46,15 @@ pub(crate) async fn serve(core: &Arc<Core>, inbound: Inbound) -> Result<Answer, 
             Err(error) => Err(deliver::refuse(request, error)),
         };
     }
-    let heartbeat = request.delivery.heartbeat;
+    let manner = Manner::of(&request);
     let headers = deliver::stream::waiting_headers(&request);
     let mut pending: deliver::stream::Pending = Box::pin(async move {
         let result = execute::run(&mut request, &outgoing).await;
         (request, result)
     });
-    match timeout(heartbeat, pending.as_mut()).await {
+    match timeout(manner.patience(), pending.as_mut()).await {
         Ok((request, Ok(committed))) => Ok(deliver::deliver(request, committed)),
         Ok((request, Err(error))) => Err(deliver::refuse(request, error)),
-        Err(_) => Ok(deliver::stream::deliver_waiting(headers, heartbeat, pending)),
+        Err(_) => Ok(deliver::stream::deliver_waiting(headers, manner, pending)),
     }
 }

@@ -16,6 +16,8 @@ use crate::render;
 /// OpenAI's base path, OpenRouter's, and what clients use that add the version themselves.
 const BASES: [&str; 2] = ["/v1", "/api/v1"];
 const BARE: &str = "";
+/// Google's base paths: its clients' default, and the stable one.
+const GEMINI_BASES: [&str; 2] = ["/v1beta", "/v1"];
 
 /// The routes callers reach.
 pub(crate) fn public(app: App) -> Router {
@@ -25,8 +27,12 @@ pub(crate) fn public(app: App) -> Router {
             .inference(base, "/chat/completions", Dialect::OpenaiChat)
             .inference(base, "/completions", Dialect::OpenaiCompletions)
             .inference(base, "/embeddings", Dialect::OpenaiEmbeddings)
+            .inference(base, "/messages", Dialect::AnthropicMessages)
             .question(base, "/models", models::list)
             .question(base, "/models/{*id}", models::one_or_its_endpoints);
+    }
+    for base in GEMINI_BASES {
+        surface = surface.gemini(base);
     }
     for base in BASES {
         surface = surface
@@ -47,6 +53,12 @@ impl Surface {
     fn inference(self, base: &str, path: &str, dialect: Dialect) -> Self {
         let serve = move |State(app): State<App>, request: Request| inference::serve(app, dialect, request);
         Self(self.0.route(&format!("{base}{path}"), post(serve)))
+    }
+
+    /// Gemini's routes, whose path names the model and what is asked of it.
+    fn gemini(self, base: &str) -> Self {
+        let serve = |State(app): State<App>, request: Request| inference::serve_gemini(app, request);
+        Self(self.0.route(&format!("{base}/models/{{*id}}"), post(serve)))
     }
 
     /// A route that says what would be done.
@@ -73,7 +85,8 @@ impl Surface {
 
 async fn nothing_there(uri: Uri) -> Response {
     let message = format!(
-        "there is no {}: POST /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/explain; GET /v1/models, \
+        "there is no {}: POST /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/messages, \
+         /v1beta/models/{{model}}:generateContent, :streamGenerateContent, /v1/explain; GET /v1/models, \
          /v1/models/{{id}}, /v1/models/{{author}}/{{slug}}/endpoints, /v1/providers, /v1/generation?id=, /v1/key; \
          the same under /api/v1",
         query::shown(uri.path())

@@ -44,6 +44,22 @@ pub trait Codec: Send + Sync {
     /// usage object to add to.
     fn annotate(&self, body: &Bytes, annotation: &Annotation<'_>) -> Option<Bytes>;
 
+    /// A line of a stream that clients pass over, framing included; `None` where clients of the dialect stumble over any.
+    fn comment(&self, text: &str) -> Option<Bytes> {
+        Some(Bytes::from(format!(": {text}\n\n")))
+    }
+
+    /// What keeps a silent stream alive, framing included.
+    fn heartbeat(&self) -> Bytes {
+        Bytes::from_static(b": trunkline is waiting for the provider\n\n")
+    }
+
+    /// A receipt (a JSON object) in a stream, framing included: a comment where the dialect has no event that clients
+    /// pass over.
+    fn receipt_event(&self, _id: &str, receipt: &str) -> Option<Bytes> {
+        self.comment(&format!("trunkline_receipt {receipt}"))
+    }
+
     /// The body of an error answer.
     fn error_body(&self, error: &Error) -> Bytes;
 

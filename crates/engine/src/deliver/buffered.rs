@@ -14,7 +14,7 @@ pub(super) fn deliver(request: Request, head: &Head, body: Bytes) -> Answer {
     let mut all = headers::of(&request, head);
     headers::finished(&request, &mut all);
     let mut body = body;
-    if request.skim.annotate || request.delivery.annotate {
+    if request.skim.annotate || request.delivery.annotate || head.recast {
         let annotation = Annotation { cost: request.trail.cost, provider: head.provider_name };
         body = request.codec.annotate(&body, &annotation).unwrap_or(body);
     }

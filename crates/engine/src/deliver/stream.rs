@@ -14,7 +14,10 @@ use http::{HeaderMap, HeaderValue};
 use tokio::time::{Instant, Sleep, sleep_until};
 use trunkline_domain::attempt::{Cause, UpstreamError};
 use trunkline_domain::{Error, ErrorKind};
-use trunkline_wire::codec::{Annotation, FrameClass};
+use trunkline_wire::codec::{Annotation, Codec, FrameClass};
+use trunkline_wire::frame::Frame;
+use trunkline_wire::framing::json_array::JsonArrayWriter;
+use trunkline_wire::gemini::path::Framing;
 
 use super::headers;
 use crate::answer::{Answer, AnswerBody};
@@ -22,16 +25,35 @@ use crate::execute::{Begun, Committed, Exchange, Head, Piece};
 use crate::request::{ReceiptWish, Request};
 use crate::translate::Output;
 
-const HEARTBEAT: Bytes = Bytes::from_static(b": trunkline is waiting for the provider\n\n");
-
 /// A plan still being walked when the first heartbeat was due.
 pub type Pending = Pin<Box<dyn Future<Output = (Request, Result<Committed, Error>)> + Send>>;
+
+/// How a stream is spoken, whatever it says.
+#[derive(Clone, Copy)]
+pub(crate) struct Manner {
+    codec: &'static dyn Codec,
+    framing: Framing,
+    /// Silence after which a heartbeat is sent.
+    heartbeat: Duration,
+}
+
+impl Manner {
+    pub(crate) fn of(request: &Request) -> Self {
+        Self { codec: request.codec, framing: request.framing, heartbeat: request.delivery.heartbeat }
+    }
+
+    /// How long a caller waits before it is told that somebody is still there.
+    pub(crate) fn patience(&self) -> Duration {
+        self.heartbeat
+    }
+}
 
 /// The body of a streamed answer.
 pub struct EventStream {
     state: State,
     ready: VecDeque<Bytes>,
-    heartbeat: Duration,
+    manner: Manner,
+    array: JsonArrayWriter,
     last_sent: Instant,
     last_content: Instant,
     timer: Pin<Box<Sleep>>,
@@ -60,18 +82,23 @@ pub(super) fn deliver(
     exchange: Box<Exchange>,
 ) -> Answer {
     let status = head.status;
-    let all = event_headers(headers::of(&request, &head));
-    let mut stream = EventStream::new(request.delivery.heartbeat);
+    let manner = Manner::of(&request);
+    let all = event_headers(headers::of(&request, &head), manner.framing);
+    let mut stream = EventStream::new(manner);
     stream.commit(request, head, frames, exchange);
     Answer { status, headers: all, body: AnswerBody::Events(Box::new(stream)) }
 }
 
 /// Delivers a stream whose head must be sent before anything has committed.
-pub(crate) fn deliver_waiting(headers: HeaderMap, heartbeat: Duration, pending: Pending) -> Answer {
-    let mut stream = EventStream::new(heartbeat);
+pub(crate) fn deliver_waiting(headers: HeaderMap, manner: Manner, pending: Pending) -> Answer {
+    let mut stream = EventStream::new(manner);
     stream.state = State::Waiting(pending);
-    stream.send(HEARTBEAT);
-    Answer { status: 200, headers: event_headers(headers), body: AnswerBody::Events(Box::new(stream)) }
+    stream.send(manner.codec.heartbeat());
+    Answer {
+        status: 200,
+        headers: event_headers(headers, manner.framing),
+        body: AnswerBody::Events(Box::new(stream)),
+    }
 }
 
 /// Headers known before anything committed.
@@ -79,23 +106,28 @@ pub(crate) fn waiting_headers(request: &Request) -> HeaderMap {
     headers::common(request)
 }
 
-fn event_headers(mut headers: HeaderMap) -> HeaderMap {
-    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+fn event_headers(mut headers: HeaderMap, framing: Framing) -> HeaderMap {
+    let content_type = match framing {
+        Framing::Sse => "text/event-stream; charset=utf-8",
+        Framing::JsonArray => "application/json; charset=utf-8",
+    };
+    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     headers
 }
 
 impl EventStream {
-    fn new(heartbeat: Duration) -> Self {
+    fn new(manner: Manner) -> Self {
         let now = Instant::now();
         Self {
             state: State::Ended,
             ready: VecDeque::new(),
-            heartbeat,
+            manner,
+            array: JsonArrayWriter::default(),
             last_sent: now,
             last_content: now,
-            timer: Box::pin(sleep_until(now + heartbeat)),
+            timer: Box::pin(sleep_until(now + manner.heartbeat)),
         }
     }
 
@@ -129,7 +161,23 @@ impl EventStream {
 
     fn send(&mut self, bytes: Bytes) {
         self.last_sent = Instant::now();
-        self.ready.push_back(bytes);
+        let bytes = match self.manner.framing {
+            Framing::Sse => bytes,
+            // Between two elements white space says what an empty event says among events.
+            Framing::JsonArray => {
+                self.array.element(&Frame::of_event(bytes)).unwrap_or(Bytes::from_static(b"\n"))
+            }
+        };
+        if !bytes.is_empty() {
+            self.ready.push_back(bytes);
+        }
+    }
+
+    /// Everything was said.
+    fn close(&mut self) {
+        if self.manner.framing == Framing::JsonArray {
+            self.ready.push_back(self.array.end());
+        }
     }
 
     /// The plan has been walked after its head was sent.
@@ -213,12 +261,15 @@ impl EventStream {
         {
             self.send(event);
         }
-        self.send(closing_comment(&request, &head));
+        if let Some(comment) = closing_comment(&request, &head) {
+            self.send(comment);
+        }
         if terminal.is_empty() {
             self.send(request.codec.terminal_event());
         } else {
             self.send_all(terminal);
         }
+        self.close();
         request.finish(head.status, head.ordinal);
     }
 
@@ -236,6 +287,7 @@ impl EventStream {
     fn end_with(&mut self, request: Request, error: &Error) {
         tracing::info!(request = %request.id, error = %error, "stream ended with an error");
         self.send(request.codec.error_event(error));
+        self.close();
         request.fail(200, error);
     }
 
@@ -260,10 +312,10 @@ impl EventStream {
             self.late(now);
             return Poll::Ready(());
         }
-        if now >= self.last_sent + self.heartbeat {
-            self.send(HEARTBEAT);
+        if now >= self.last_sent + self.manner.heartbeat {
+            self.send(self.manner.codec.heartbeat());
         }
-        let next = self.last_sent + self.heartbeat;
+        let next = self.last_sent + self.manner.heartbeat;
         self.timer.as_mut().reset(due.map_or(next, |due| due.min(next)));
         Poll::Ready(())
     }
@@ -272,7 +324,7 @@ impl EventStream {
 impl Relay {
     /// Whether the caller is to see usage with its cost: then the chunk it comes in is not withheld.
     fn annotates(&self) -> bool {
-        self.request.skim.annotate || self.request.delivery.annotate
+        self.request.skim.annotate || self.request.delivery.annotate || self.head.recast
     }
 
     /// The frame with the cost in its usage object, where the caller asked for it and the frame has one.
@@ -298,20 +350,17 @@ fn public(error: &UpstreamError) -> Error {
 }
 
 /// What stands in the headers of a buffered answer, as a comment before the terminal event.
-fn closing_comment(request: &Request, head: &Head) -> Bytes {
+fn closing_comment(request: &Request, head: &Head) -> Option<Bytes> {
     let (cost, attempts) = (request.trail.cost, head.ordinal);
-    Bytes::from(format!(
-        ": x-trunkline-cost-usd={cost} x-trunkline-provider={} x-trunkline-model={} x-trunkline-attempts={attempts}\n\n",
+    request.codec.comment(&format!(
+        "x-trunkline-cost-usd={cost} x-trunkline-provider={} x-trunkline-model={} x-trunkline-attempts={attempts}",
         head.provider, head.model
     ))
 }
 
 fn receipt_event(request: &Request) -> Option<Bytes> {
     let receipt = serde_json::to_string(&request.receipt()?).ok()?;
-    let id = request.id;
-    Some(Bytes::from(format!(
-        "data: {{\"id\":\"{id}\",\"object\":\"chat.completion.chunk\",\"choices\":[],\"trunkline_receipt\":{receipt}}}\n\n"
-    )))
+    request.codec.receipt_event(&request.id.to_string(), &receipt)
 }
 
 impl Drop for EventStream {

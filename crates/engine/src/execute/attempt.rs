@@ -11,22 +11,18 @@ use trunkline_domain::plan::{Candidate, Deadlines};
 use trunkline_domain::{Error, ErrorKind, NanoUsd, Text};
 use trunkline_ledger::hold::{BudgetRefusal, Hold};
 use trunkline_ledger::window::RateRefusal;
-use trunkline_providers::adapter::UpstreamRequest;
-use trunkline_providers::spec::{Answering, Target};
 use trunkline_routing::bound::affordable_output;
 use trunkline_routing::world::{Deployment, Standing};
-use trunkline_upstream::dispatch::{Call, Dispatch};
-use trunkline_wire::codec::{RelayEdits, RelayTarget};
-use trunkline_wire::framing::sse::SseFramer;
-use trunkline_wire::splice::{SplicedBody, splice};
+use trunkline_upstream::dispatch::{Call, Dispatch, DispatchFuture};
 
 use super::Miss;
-use super::exchange::{Exchange, Reader, Whole};
+use super::exchange::{Exchange, Reader};
 use super::live::Live;
 use super::receive::{Committed, receive};
 use crate::meter::prompt_estimate;
 use crate::request::{Outgoing, Request};
 use crate::snapshot::{Credential, DeploymentRuntime};
+use crate::translate::{Fit, Fitted, fit};
 
 /// An output cap below this is not worth sending: the request is refused instead.
 const CLAMP_MIN: u64 = 16;
@@ -54,9 +50,13 @@ pub(super) async fn try_one(
         return Err(defect("an account has fewer credentials than breakers"));
     };
     let (hold, bound, cap) = take_hold(request, deployment, candidate)?;
-    let prepared = prepare(request, outgoing, deployment, runtime, cap)?;
-    request.trail.edits = prepared.edits;
-    request.trail.losses = prepared.losses;
+    let fitted = fit(request, outgoing, deployment, runtime, cap).map_err(|fit| match fit {
+        Fit::Not(error) => Miss::Unfit(error),
+        Fit::Never(error) => Miss::Refused(error),
+    })?;
+    let Fitted { path, headers, body, edits, losses, withhold_usage, reading } = fitted;
+    request.trail.edits = edits;
+    request.trail.losses = losses;
     request.trail.clamped = cap;
 
     let opening = opening(request, deployment, credential, bound);
@@ -91,23 +91,18 @@ pub(super) async fn try_one(
     let call = Call {
         origin: credential.origin.clone(),
         method: http::Method::POST,
-        path: prepared.request.path,
-        headers: prepared.request.headers,
+        path,
+        headers,
         authorization: credential.header.clone(),
-        body: prepared.body,
+        body,
         connect_timeout: deadlines.connect,
         headers_timeout: deadlines.headers,
     };
-    let quirks = deployment.provider.quirks;
-    let reader = if request.skim.stream {
-        let tap = request.codec.stream_tap(&request.skim, &quirks);
-        Reader::Events(SseFramer::new(snapshot.limits.event_bytes_max), tap)
-    } else {
-        Reader::Whole(Whole::new(request.codec, quirks))
-    };
+    let reader = Reader::of(&reading, &request.skim, snapshot.limits.event_bytes_max);
     let dispatch: Arc<dyn Dispatch> = runtime.account.dispatch.clone();
-    let exchange = Exchange::new(Box::pin(async move { dispatch.dispatch(call).await }), reader, live);
-    receive(request, deployment, exchange, prepared.withhold_usage, deadlines, deadline).await
+    let call: DispatchFuture<'static> = Box::pin(async move { dispatch.dispatch(call).await });
+    let exchange = Exchange::new(call, reader, reading, live);
+    receive(request, deployment, exchange, withhold_usage, deadlines, deadline).await
 }
 
 fn defect(what: &'static str) -> Miss {
@@ -162,49 +157,6 @@ fn over_budget(refusal: &BudgetRefusal) -> Error {
          and ${held} held by requests under way; ask for less output (max_tokens), a cheaper model, or a larger budget"
     );
     Error::new(ErrorKind::BudgetExceeded, message)
-}
-
-/// A request made fit for one deployment.
-struct Prepared {
-    request: UpstreamRequest,
-    body: SplicedBody,
-    edits: Vec<Text>,
-    losses: Vec<Text>,
-    withhold_usage: bool,
-}
-
-fn prepare(
-    request: &Request,
-    outgoing: &Outgoing,
-    deployment: &Deployment,
-    runtime: &DeploymentRuntime,
-    output_cap: Option<u64>,
-) -> Result<Prepared, Miss> {
-    let provider = deployment.provider;
-    let api = provider
-        .api(request.codec.operation(), request.codec.dialect())
-        .ok_or_else(|| defect("the plan names a deployment that does not do the operation"))?;
-    let target =
-        RelayTarget { model: deployment.offer.upstream_id.as_str(), quirks: &provider.quirks, output_cap };
-    let RelayEdits { edits, losses, withhold_usage } =
-        request.codec.relay(&outgoing.envelope, &request.skim, &target);
-    let mut upstream =
-        UpstreamRequest { path: api.path.to_owned(), headers: outgoing.headers.clone(), edits };
-    let target = Target {
-        base_url: &runtime.account.base_url,
-        model: &deployment.offer.upstream_id,
-        api,
-        options: &runtime.account.options,
-        answering: if request.skim.stream { Answering::Streamed } else { Answering::Whole },
-    };
-    provider.adapter.prepare(&target, &mut upstream).map_err(|error| {
-        let message = format!("the account {} cannot serve this request: {}", deployment.account, error.0);
-        Miss::Refused(Error::new(ErrorKind::UpstreamAuth, message))
-    })?;
-    let body = splice(&outgoing.envelope, &upstream.edits);
-    let edits = upstream.edits.iter().map(|edit| Text::from(&*edit.name())).collect();
-    let losses = losses.iter().map(|loss| Text::from(&*loss.path)).collect();
-    Ok(Prepared { request: upstream, body, edits, losses, withhold_usage })
 }
 
 fn opening(

@@ -10,7 +10,7 @@ use trunkline_domain::NanoUsd;
 use trunkline_domain::attempt::{Cause, UpstreamError};
 use trunkline_providers::spec::CancelBilling;
 use trunkline_upstream::dispatch::{DispatchError, DispatchFuture, Response, ResponseBytes};
-use trunkline_wire::codec::{AnswerFacts, ErrorWords, FrameClass};
+use trunkline_wire::codec::{AnswerFacts, ErrorWords, FrameClass, Skim};
 use trunkline_wire::framing::sse::SseFramer;
 
 use super::live::{Done, Live};
@@ -46,6 +46,17 @@ pub(super) enum Reader {
     Whole(Collected),
     /// As events.
     Events(SseFramer, EventReader),
+}
+
+impl Reader {
+    /// For the answer to a request; no event of a stream may be longer than `event_bytes_max`.
+    pub(super) fn of(reading: &Reading, skim: &Skim, event_bytes_max: usize) -> Self {
+        if skim.stream {
+            Self::Events(SseFramer::new(event_bytes_max), reading.events(skim))
+        } else {
+            Self::Whole(Collected::default())
+        }
+    }
 }
 
 /// A body read as one piece: what has come so far.

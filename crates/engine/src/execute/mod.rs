@@ -32,6 +32,8 @@ pub enum Miss {
     NotTried(UpstreamError),
     /// It was sent and failed.
     Failed(UpstreamError),
+    /// Nothing was sent: this deployment cannot be told what the caller asks.
+    Unfit(Error),
     /// The request itself may go no further: budget, revoked key, defect.
     Refused(Error),
 }
@@ -40,7 +42,8 @@ pub enum Miss {
 pub async fn run(request: &mut Request, outgoing: &Outgoing) -> Result<Committed, Error> {
     request.core.retries.earn();
     let deadline = request.arrived + outgoing.plan.limits.total;
-    let mut walk = Walk { left: outgoing.plan.limits.attempts_max, deadline, failures: Vec::new() };
+    let left = outgoing.plan.limits.attempts_max;
+    let mut walk = Walk { left, deadline, failures: Vec::new(), unfit: None };
     for round in 0_u32.. {
         match walk.step(request, outgoing, &outgoing.plan.root).await {
             Ok(committed) => return Ok(committed),
@@ -50,7 +53,7 @@ pub async fn run(request: &mut Request, outgoing: &Outgoing) -> Result<Committed
         let Some(wait) = walk.may_retry(request, round) else { break };
         tokio::time::sleep(wait).await;
     }
-    Err(refusal::of(&walk.failures))
+    Err(walk.unfit.filter(|_| walk.failures.is_empty()).unwrap_or_else(|| refusal::of(&walk.failures)))
 }
 
 /// A failed attempt, for the refusal's message.
@@ -65,6 +68,8 @@ struct Walk {
     left: u8,
     deadline: Instant,
     failures: Vec<Failure>,
+    /// Why the first candidate that cannot be told what the caller asks cannot.
+    unfit: Option<Error>,
 }
 
 enum Stop {
@@ -128,6 +133,10 @@ impl Walk {
         let (error, tried) = match attempt::try_one(request, outgoing, candidate, self.deadline).await {
             Ok(committed) => return Ok(committed),
             Err(Miss::Refused(error)) => return Err(Stop::Refused(error)),
+            Err(Miss::Unfit(error)) => {
+                self.unfit.get_or_insert(error);
+                return Err(Stop::Exhausted);
+            }
             Err(Miss::NotTried(error)) => (error, false),
             Err(Miss::Failed(error)) => (error, true),
         };

@@ -96,6 +96,7 @@ pub(super) async fn receive(
     }
 }
 
+#[expect(clippy::large_enum_variant, reason = "made once a request and taken apart at once")]
 enum Ready {
     Whole(Whole),
     Stream(Vec<(FrameClass, Output)>),

@@ -147,7 +147,7 @@ impl Rig {
         headers.insert("authorization", format!("Bearer {}", self.key.expose()).parse().unwrap());
         let bytes = Bytes::from(body.to_owned());
         let body = Box::pin(async move { Ok(Body { bytes, memory: None }) });
-        Inbound { origin: Origin::Caller, dialect, headers, body }
+        Inbound { origin: Origin::Caller, dialect, path: None, headers, body }
     }
 
     /// Sends a chat request and reads its answer to the end.

@@ -34,7 +34,9 @@ async fn try_explain(app: &App, request: Request) -> Result<trunkline_domain::re
         None => told(&body.bytes)?,
     };
     let body = Box::pin(std::future::ready(Ok(body)));
-    app.engine.explain(Inbound { origin: Origin::Caller, dialect, headers: parts.headers, body }).await
+    app.engine
+        .explain(Inbound { origin: Origin::Caller, dialect, path: None, headers: parts.headers, body })
+        .await
 }
 
 pub(crate) fn named(operation: &str) -> Result<Dialect, Error> {

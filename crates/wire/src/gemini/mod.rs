@@ -78,6 +78,17 @@ impl Codec for GeminiCodec {
         None
     }
 
+    /// google-genai takes every line that is neither empty nor `data: ` for a piece of an error (`_api_client.py`,
+    /// `_iter_response_stream`).
+    fn comment(&self, _text: &str) -> Option<Bytes> {
+        None
+    }
+
+    /// An event without a line: both of Google's clients pass over it.
+    fn heartbeat(&self) -> Bytes {
+        Bytes::from_static(b"\n\n")
+    }
+
     fn error_body(&self, error: &Error) -> Bytes {
         error::body(error)
     }

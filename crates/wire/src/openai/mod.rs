@@ -96,6 +96,13 @@ impl Codec for OpenaiCodec {
         annotate::annotate(body, annotation)
     }
 
+    /// A chunk without choices, which clients of the dialect pass over.
+    fn receipt_event(&self, id: &str, receipt: &str) -> Option<Bytes> {
+        Some(Bytes::from(format!(
+            "data: {{\"id\":\"{id}\",\"object\":\"chat.completion.chunk\",\"choices\":[],\"trunkline_receipt\":{receipt}}}\n\n"
+        )))
+    }
+
     fn error_body(&self, error: &Error) -> Bytes {
         error::body(error)
     }

@@ -1,3 +1,6 @@
+//! Streams put together again are the buffered answer. Not about any dialect. Look first at
+//! [`a_stream_amounts_to_the_answer_it_was_made_from`].
+
 use super::*;
 use crate::chat::{Finish, FinishReason, Minted, ToolCallKind};
 use crate::{Dialect, Usage};

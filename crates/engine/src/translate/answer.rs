@@ -1,26 +1,24 @@
-//! Relay or recast: how a request is made fit for a deployment, and how its answer is read for the caller.
-//!
-//! Relay passes bytes; recast goes through the canonical chat. Everything else of the engine sees the same thing:
-//! frames with a class, facts, and bytes for the caller.
+//! How the answer of one attempt is read for the caller. Where to look first: [`Reading`].
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use smallvec::{SmallVec, smallvec};
+use trunkline_domain::Text;
 use trunkline_domain::chat::ChatRequest;
-use trunkline_domain::{Dialect, Text};
 use trunkline_wire::codec::{AnswerFacts, AnswerProblem, Codec, ErrorWords, FrameClass, Skim, StreamTap};
 use trunkline_wire::frame::Frame;
 use trunkline_wire::quirks::Quirks;
 use trunkline_wire::recast::{AnswerIdentity, ChatCodec, Cut, Frames, Losses, StreamRecast};
-use trunkline_wire::chat_codec_for;
+
+use super::names;
 
 /// Bytes for the caller: most frames give one piece.
-pub type Output = SmallVec<[Bytes; 2]>;
+pub(crate) type Output = SmallVec<[Bytes; 2]>;
 
 /// How the answer of one attempt is read. Cloning shares it.
 #[derive(Clone)]
-pub struct Reading {
+pub(crate) struct Reading {
     quirks: Quirks,
     way: Way,
 }
@@ -49,30 +47,25 @@ impl Recast {
     }
 }
 
-/// Both codecs of a recast, where the two dialects need one and have one.
-pub fn codecs(caller: Dialect, provider: Dialect) -> Option<(&'static dyn ChatCodec, &'static dyn ChatCodec)> {
-    (caller != provider).then(|| chat_codec_for(caller).zip(chat_codec_for(provider))).flatten()
-}
-
 /// Who an answer says it is.
 #[derive(Clone, Debug)]
-pub struct Introduction {
+pub(crate) struct Introduction {
     /// Unique; the dialect's prefix is put before it.
-    pub id: String,
+    pub(crate) id: String,
     /// The model's name for the caller.
-    pub model: Text,
+    pub(crate) model: Text,
     /// Seconds since 1970.
-    pub created: i64,
+    pub(crate) created: i64,
 }
 
 impl Reading {
     /// An answer in the caller's own dialect.
-    pub fn relay(codec: &'static dyn Codec, quirks: Quirks) -> Self {
+    pub(crate) fn relay(codec: &'static dyn Codec, quirks: Quirks) -> Self {
         Self { quirks, way: Way::Relay(codec) }
     }
 
     /// An answer in another dialect.
-    pub fn recast(
+    pub(crate) fn recast(
         caller: &'static dyn ChatCodec,
         provider: &'static dyn ChatCodec,
         quirks: Quirks,
@@ -85,23 +78,24 @@ impl Reading {
     }
 
     /// Whether the answer is translated: then nothing of its head but its status is passed on.
-    pub fn is_recast(&self) -> bool {
+    pub(crate) fn is_recast(&self) -> bool {
         matches!(self.way, Way::Recast(_))
     }
 
     /// Reads a streamed answer.
-    pub fn events(&self, skim: &Skim) -> EventReader {
+    pub(crate) fn events(&self, skim: &Skim) -> EventReader {
         match &self.way {
             Way::Relay(codec) => EventReader::Relay(codec.stream_tap(skim, &self.quirks)),
             Way::Recast(recast) => {
-                let stream = StreamRecast::new(recast.provider, &self.quirks, recast.caller, &recast.identity());
+                let stream =
+                    StreamRecast::new(recast.provider, &self.quirks, recast.caller, &recast.identity());
                 EventReader::Recast(Box::new((stream, Frames::default())))
             }
         }
     }
 
     /// Reads a whole answer: its facts, what the caller gets, and what of it could not be carried.
-    pub fn whole(&self, body: Bytes) -> Result<Whole, AnswerProblem> {
+    pub(crate) fn whole(&self, body: Bytes) -> Result<Whole, AnswerProblem> {
         match &self.way {
             Way::Relay(codec) => {
                 Ok(Whole { facts: codec.read_answer(&body, &self.quirks)?, body, losses: Vec::new() })
@@ -110,13 +104,13 @@ impl Reading {
                 let response = recast.provider.decode_response(&body, &self.quirks)?;
                 let mut losses = Losses::default();
                 let body = recast.caller.encode_response(&response, &recast.identity(), &mut losses);
-                Ok(Whole { facts: AnswerFacts::of(&response), body, losses: names(&losses) })
+                Ok(Whole { facts: AnswerFacts::of(&response), body, losses: names(losses.as_slice()) })
             }
         }
     }
 
     /// Reads a provider's error body.
-    pub fn error(&self, body: &[u8]) -> Option<ErrorWords> {
+    pub(crate) fn error(&self, body: &[u8]) -> Option<ErrorWords> {
         match &self.way {
             Way::Relay(codec) => codec.read_error(body),
             Way::Recast(recast) => recast.provider.read_error(body),
@@ -126,22 +120,17 @@ impl Reading {
 
 /// A whole answer, read.
 #[derive(Debug)]
-pub struct Whole {
+pub(crate) struct Whole {
     /// What it says about itself.
-    pub facts: AnswerFacts,
+    pub(crate) facts: AnswerFacts,
     /// For the caller.
-    pub body: Bytes,
+    pub(crate) body: Bytes,
     /// What of it could not be carried.
-    pub losses: Vec<Text>,
-}
-
-/// The paths of losses, for headers and receipts.
-pub fn names(losses: &Losses) -> Vec<Text> {
-    losses.as_slice().iter().map(|loss| Text::from(&*loss.path)).collect()
+    pub(crate) losses: Vec<Text>,
 }
 
 /// Reads one streamed answer, frame by frame.
-pub enum EventReader {
+pub(crate) enum EventReader {
     /// Frames pass as they are.
     Relay(Box<dyn StreamTap>),
     /// Frames are translated.
@@ -150,7 +139,7 @@ pub enum EventReader {
 
 impl EventReader {
     /// What a frame is, and what the caller gets for it.
-    pub fn frame(&mut self, frame: Frame) -> (FrameClass, Output) {
+    pub(crate) fn frame(&mut self, frame: Frame) -> (FrameClass, Output) {
         match self {
             Self::Relay(tap) => {
                 let class = tap.frame(&frame);
@@ -165,7 +154,7 @@ impl EventReader {
     }
 
     /// The bytes have ended: what is still owed to the caller, or that the answer was cut.
-    pub fn finish(&mut self) -> Result<Output, Cut> {
+    pub(crate) fn finish(&mut self) -> Result<Output, Cut> {
         match self {
             Self::Relay(tap) if tap.complete() => Ok(Output::new()),
             Self::Relay(_) => Err(Cut),
@@ -178,7 +167,7 @@ impl EventReader {
     }
 
     /// What has been seen so far.
-    pub fn facts(&self) -> &AnswerFacts {
+    pub(crate) fn facts(&self) -> &AnswerFacts {
         match self {
             Self::Relay(tap) => tap.facts(),
             Self::Recast(recast) => recast.0.facts(),

@@ -1,0 +1,207 @@
+//! A request made fit for one deployment: the caller's bytes with named edits where the provider speaks the caller's
+//! dialect, another body where it does not. Where to look first: [`fit`].
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
+use trunkline_domain::chat::ChatRequest;
+use trunkline_domain::{Error, ErrorKind, Text};
+use trunkline_providers::adapter::UpstreamRequest;
+use trunkline_providers::spec::{Answering, Api, Target};
+use trunkline_routing::world::Deployment;
+use trunkline_wire::chat_codec_for;
+use trunkline_wire::codec::{FieldError, Loss, RelayEdits, RelayTarget};
+use trunkline_wire::envelope::Envelope;
+use trunkline_wire::recast::{ChatCodec, EncodeTarget, Losses};
+use trunkline_wire::splice::{SplicedBody, splice};
+
+use super::answer::{Introduction, Reading};
+use super::names;
+use crate::request::{Outgoing, Request};
+use crate::snapshot::DeploymentRuntime;
+
+/// A request that is fit to be sent.
+pub(crate) struct Fitted {
+    /// Path below the account's base URL.
+    pub(crate) path: String,
+    /// Headers, the credential not among them.
+    pub(crate) headers: HeaderMap,
+    /// The body.
+    pub(crate) body: SplicedBody,
+    /// Named edits to the caller's bytes; or that they were recast, and from what to what.
+    pub(crate) edits: Vec<Text>,
+    /// What of the request is not carried.
+    pub(crate) losses: Vec<Text>,
+    /// The usage-only chunk was asked for by us, not by the caller.
+    pub(crate) withhold_usage: bool,
+    /// How the answer is read.
+    pub(crate) reading: Reading,
+}
+
+/// Why a request cannot be made fit.
+#[derive(Debug)]
+pub(crate) enum Fit {
+    /// For this deployment; another may take it.
+    Not(Error),
+    /// For none.
+    Never(Error),
+}
+
+/// Makes a request fit for a deployment. `output_cap` is what its hold has room for.
+pub(crate) fn fit(
+    request: &Request,
+    outgoing: &Outgoing,
+    deployment: &Deployment,
+    runtime: &DeploymentRuntime,
+    output_cap: Option<u64>,
+) -> Result<Fitted, Fit> {
+    let codec = request.codec;
+    let api = deployment.api(codec.operation(), codec.dialect()).ok_or_else(|| {
+        Fit::Never(Error::new(
+            ErrorKind::Internal,
+            "a defect of the gateway: the plan names a deployment that does not do the operation",
+        ))
+    })?;
+    let spoken = api.dialect == codec.dialect();
+    let headers = if spoken { outgoing.headers.clone() } else { plain_headers() };
+    let mut upstream = UpstreamRequest { path: api.path.to_owned(), headers, edits: Vec::new() };
+    let made = if spoken {
+        relay(request, outgoing, deployment, output_cap, &mut upstream)
+    } else {
+        recast(request, outgoing, deployment, api, output_cap)?
+    };
+    let target = Target {
+        base_url: &runtime.account.base_url,
+        model: &deployment.offer.upstream_id,
+        api,
+        options: &runtime.account.options,
+        answering: if request.skim.stream { Answering::Streamed } else { Answering::Whole },
+    };
+    deployment.provider.adapter.prepare(&target, &mut upstream).map_err(|error| {
+        let message = format!("the account {} cannot serve this request: {}", deployment.account, error.0);
+        Fit::Never(Error::new(ErrorKind::UpstreamAuth, message))
+    })?;
+    let Made { envelope, recast, losses, withhold_usage, reading } = made;
+    let edits = recast.into_iter().chain(upstream.edits.iter().map(|edit| Text::from(&*edit.name())));
+    Ok(Fitted {
+        edits: edits.collect(),
+        body: splice(&envelope, &upstream.edits),
+        path: upstream.path,
+        headers: upstream.headers,
+        losses,
+        withhold_usage,
+        reading,
+    })
+}
+
+/// A body in the provider's dialect, before the provider's own edits.
+struct Made<'a> {
+    envelope: Cow<'a, Envelope>,
+    /// From which dialect to which.
+    recast: Option<Text>,
+    losses: Vec<Text>,
+    withhold_usage: bool,
+    reading: Reading,
+}
+
+fn relay<'a>(
+    request: &Request,
+    outgoing: &'a Outgoing,
+    deployment: &Deployment,
+    output_cap: Option<u64>,
+    upstream: &mut UpstreamRequest,
+) -> Made<'a> {
+    let (codec, quirks) = (request.codec, &deployment.provider.quirks);
+    let target = RelayTarget { model: deployment.offer.upstream_id.as_str(), quirks, output_cap };
+    let RelayEdits { edits, losses, withhold_usage } =
+        codec.relay(&outgoing.envelope, &request.skim, &target);
+    upstream.edits = edits;
+    Made {
+        envelope: Cow::Borrowed(&outgoing.envelope),
+        recast: None,
+        losses: names(&losses),
+        withhold_usage,
+        reading: Reading::relay(codec, *quirks),
+    }
+}
+
+fn recast<'a>(
+    request: &Request,
+    outgoing: &Outgoing,
+    deployment: &Deployment,
+    api: &Api,
+    output_cap: Option<u64>,
+) -> Result<Made<'a>, Fit> {
+    let (from, to) = (request.codec.dialect(), api.dialect);
+    let (Some(caller), Some(provider)) = (chat_codec_for(from), chat_codec_for(to)) else {
+        let message =
+            "a defect of the gateway: the plan names a deployment whose dialect cannot be translated";
+        return Err(Fit::Never(Error::new(ErrorKind::Internal, message)));
+    };
+    let chat = outgoing.chat(caller, request).map_err(|error| Fit::Never(refused(error.clone())))?;
+    let quirks = &deployment.provider.quirks;
+    let target = EncodeTarget {
+        model: deployment.offer.upstream_id.as_str(),
+        quirks,
+        stream: request.skim.stream,
+        output_cap,
+        output_max: deployment.offer.output_max,
+        minter: None,
+    };
+    let mut losses = Losses::default();
+    let body =
+        provider.encode_request(&chat, &target, &mut losses).map_err(|error| Fit::Not(refused(error)))?;
+    if let Some(loss) = losses.intolerable(trunkline_wire::codec::Subject::tolerance) {
+        return Err(Fit::Not(lost(loss, deployment)));
+    }
+    let envelope = Envelope::parse(body).map_err(|error| {
+        let message = "a defect of the gateway: the translated request cannot be read";
+        Fit::Never(Error::new(ErrorKind::Internal, message).because(error))
+    })?;
+    let introduction = Introduction {
+        id: request.id.0.simple().to_string(),
+        model: deployment.model().clone(),
+        created: request.arrived_at.0 / 1_000,
+    };
+    Ok(Made {
+        envelope: Cow::Owned(envelope),
+        recast: Some(Text::from(format!("recast:{}->{}", from.as_str(), to.as_str()))),
+        losses: names(losses.as_slice()),
+        withhold_usage: false,
+        reading: Reading::recast(caller, provider, *quirks, introduction, chat),
+    })
+}
+
+/// What crosses to a provider of another dialect: nothing of the caller's.
+fn plain_headers() -> HeaderMap {
+    HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))])
+}
+
+fn refused(FieldError { field, message }: FieldError) -> Error {
+    Error::new(ErrorKind::InvalidRequest, message).about(field)
+}
+
+fn lost(loss: &Loss, deployment: &Deployment) -> Error {
+    let message = format!(
+        "`{}` cannot be carried to {}, which speaks another dialect: {}; leave it out, or name a model whose provider \
+         takes it",
+        loss.path, deployment.label, loss.why
+    );
+    Error::new(ErrorKind::UnsupportedParameter, message).about(loss.path.clone())
+}
+
+impl Outgoing {
+    /// The caller's body as a canonical chat, read once for all attempts.
+    fn chat(&self, caller: &dyn ChatCodec, request: &Request) -> Result<Arc<ChatRequest>, &FieldError> {
+        let decoded = self.decoded.get_or_init(|| {
+            let mut chat = caller.decode_request(&self.envelope)?;
+            // Where the dialect says these in the path, the body does not.
+            chat.model = request.skim.model.clone();
+            chat.stream = request.skim.stream;
+            Ok(Arc::new(chat))
+        });
+        decoded.as_ref().map(Arc::clone)
+    }
+}
