@@ -18,6 +18,7 @@ use trunkline_wire::codec_for;
 use trunkline_wire::envelope::Envelope;
 use trunkline_wire::gemini::path::Framing;
 use trunkline_wire::headers::{Direction, cross};
+use trunkline_wire::recast::LossPolicy;
 
 use crate::core::Core;
 use crate::deliver::Refusal;
@@ -63,9 +64,7 @@ pub(crate) async fn admit(
     let arrived_at = core.clock.now();
     let mut guard =
         RequestGuard::new(ticket, draft(codec, &key, id, &headers, arrived_at), core.clock.clone());
-    let read = match read(codec, path.as_ref(), body.await)
-        .and_then(|read| check_routing(&read.skim).map(|()| read))
-    {
+    let read = match read(codec, path.as_ref(), &headers, body.await) {
         Ok(read) => read,
         Err(error) => return Err(refuse_early(core, codec, guard, error)),
     };
@@ -79,7 +78,10 @@ pub(crate) async fn admit(
         Ok(permit) => permit,
         Err(error) => return Err(refuse_early(core, codec, guard, error)),
     };
-    let delivery = snapshot.delivery(&read.skim.model);
+    let mut delivery = snapshot.delivery(&read.skim.model);
+    if read.skim.wishes.strict == Some(true) {
+        delivery.losses = LossPolicy::STRICT;
+    }
     let receipt = match headers.get("x-trunkline-receipt").map(http::HeaderValue::as_bytes) {
         Some(b"full") => ReceiptWish::Full,
         _ => ReceiptWish::None,
@@ -167,13 +169,14 @@ fn draft(
 fn read(
     codec: &'static dyn Codec,
     path: Option<&PathFacts>,
+    headers: &HeaderMap,
     body: Result<Body, Error>,
 ) -> Result<Read, Error> {
     let body = body?;
     let envelope = Envelope::parse(body.bytes.clone()).map_err(|error| {
         Error::new(ErrorKind::InvalidRequest, format!("the request body cannot be read: {error}"))
     })?;
-    let skim = skim(codec, &envelope, path)?;
+    let skim = skim(codec, &envelope, path, headers)?;
     if skim.model.is_empty() {
         let message = "the request names no model: set `model`, for example \"sandbox/echo-small\"; GET /v1/models lists all";
         return Err(Error::new(ErrorKind::InvalidRequest, message).about("model"));
@@ -181,25 +184,21 @@ fn read(
     Ok(Read { envelope, skim, body })
 }
 
-/// The facts of a body, and of the path above it.
-pub(crate) fn skim(codec: &dyn Codec, envelope: &Envelope, path: Option<&PathFacts>) -> Result<Skim, Error> {
-    let mut skim = codec.skim(envelope).map_err(|FieldError { field, message }| {
-        Error::new(ErrorKind::InvalidRequest, message).about(field)
-    })?;
+/// The facts of a body, of the path above it, and of the headers by which a caller asks something of the gateway.
+pub(crate) fn skim(
+    codec: &dyn Codec,
+    envelope: &Envelope,
+    path: Option<&PathFacts>,
+    headers: &HeaderMap,
+) -> Result<Skim, Error> {
+    let refused = |FieldError { field, message }| Error::new(ErrorKind::InvalidRequest, message).about(field);
+    let mut skim = codec.skim(envelope).map_err(refused)?;
+    skim.wishes = skim.wishes.or_headers(headers).map_err(refused)?;
     if let Some(PathFacts { model, stream }) = path {
         skim.model = model.clone();
         skim.stream = stream.is_some();
     }
     Ok(skim)
-}
-
-/// The `routing` object has no members yet: whatever stands in it would be ignored, so it is refused.
-fn check_routing(skim: &Skim) -> Result<(), Error> {
-    let Some(member) = skim.routing_members.first() else { return Ok(()) };
-    let message = format!(
-        "`routing.{member}` is not known to this version of the gateway: remove it; nothing in `routing` is ever ignored"
-    );
-    Err(Error::new(ErrorKind::UnsupportedParameter, message).about(format!("routing.{member}")))
 }
 
 fn refuse_early(core: &Core, codec: &'static dyn Codec, guard: RequestGuard, error: Error) -> Refusal {

@@ -23,7 +23,7 @@ pub(crate) async fn explain(core: &Arc<Core>, inbound: Inbound) -> Result<Receip
     let envelope = Envelope::parse(body.bytes).map_err(|error| {
         Error::new(ErrorKind::InvalidRequest, format!("the request body cannot be read: {error}"))
     })?;
-    let skim = skim(codec, &envelope, inbound.path.as_ref())?;
+    let skim = skim(codec, &envelope, inbound.path.as_ref(), &inbound.headers)?;
     let snapshot = core.snapshots.current();
     let question = Question::new(core, &snapshot, &key, codec, &skim);
     match question.plan() {

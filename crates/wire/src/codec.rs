@@ -11,6 +11,7 @@ use trunkline_domain::{Dialect, Error, NanoUsd, Operation, Text, Usage};
 use crate::envelope::Envelope;
 use crate::frame::Frame;
 use crate::quirks::Quirks;
+use crate::routing::Wishes;
 use crate::splice::Edit;
 
 /// One dialect, seen from the relay.
@@ -113,8 +114,8 @@ pub struct Skim {
     pub timeout_ms: Option<u64>,
     /// Provider preferences (`provider`) are present and not empty: only a target that understands them may serve.
     pub provider_preferences: bool,
-    /// Members of the `routing` object, as written.
-    pub routing_members: Vec<Text>,
+    /// What the caller wants of the gateway itself (`routing`).
+    pub wishes: Wishes,
 }
 
 /// The field that caps the output, and its value.
@@ -227,6 +228,34 @@ pub enum Subject {
 }
 
 impl Subject {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Sampling,
+        Self::Tools,
+        Self::Schema,
+        Self::Reasoning,
+        Self::Content,
+        Self::Cache,
+        Self::State,
+        Self::Labels,
+        Self::Other,
+    ];
+
+    /// Its name in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sampling => "sampling",
+            Self::Tools => "tools",
+            Self::Schema => "schema",
+            Self::Reasoning => "reasoning",
+            Self::Content => "content",
+            Self::Cache => "cache",
+            Self::State => "state",
+            Self::Labels => "labels",
+            Self::Other => "other",
+        }
+    }
+
     /// What a top-level field of an OpenAI dialect is about.
     pub fn of_field(field: &str) -> Self {
         match field {

@@ -20,6 +20,7 @@ mod json;
 mod openai;
 pub mod quirks;
 pub mod recast;
+pub mod routing;
 pub mod splice;
 
 use trunkline_domain::Dialect;

@@ -233,6 +233,29 @@ pub const TABLES: &[TableReference] = &[
             key("annotate", "switch", "false", "Whether answers carry cost and provider."),
             key("heartbeat_ms", "ms, 1000 to 600000", "the server's", "Silence before a comment line."),
             key("attempts_max", "1 to 16", "the server's", "Upstream attempts of one request."),
+            key(
+                "strict",
+                "switch",
+                "false",
+                "Whether a provider that cannot be told everything is not asked.",
+            ),
+        ],
+    },
+    TableReference {
+        path: "routes.NAME.losses",
+        about: "What may be lost where a provider cannot be told everything a caller says: `require` for nothing, `adapt` \
+                for what can be changed to the nearest thing there is, `drop` for everything. With `strict`, all start at \
+                `require`.",
+        keys: &[
+            key("tools", TOLERANCE, "adapt", "Tools, their choice, calls and results."),
+            key("schema", TOLERANCE, "adapt", "The form of the answer."),
+            key("reasoning", TOLERANCE, "adapt", "How much to think."),
+            key("content", TOLERANCE, "adapt", "What is said: media, documents, order."),
+            key("sampling", TOLERANCE, "drop", "How tokens are drawn and how many."),
+            key("cache", TOLERANCE, "drop", "What is to be cached."),
+            key("state", TOLERANCE, "drop", "State kept at a provider: signatures, stored answers."),
+            key("labels", TOLERANCE, "drop", "Names for the provider: end users, metadata, tiers."),
+            key("other", TOLERANCE, "drop", "Anything else."),
         ],
     },
     TableReference {
@@ -285,6 +308,8 @@ const CACHE_WRITE_1H: KeyReference = key(
     "Tokens written to a cache of an hour.",
 );
 const PER_REQUEST: KeyReference = key("per_request_usd", USD, "none", "A fee for each request.");
+const TOLERANCE: &str = "require, adapt or drop";
+
 const TIMEOUTS: &[KeyReference] = &[
     key("connect_ms", "ms, 1 to 600000", "5000", "Name resolution, TCP and TLS."),
     key("headers_ms", "ms, 1 to 3600000", "120000", "Until the response's headers."),

@@ -11,6 +11,8 @@ use super::model::name;
 use super::problem::Place;
 use super::reader::{Table, Value};
 use trunkline_domain::plan::Timeouts;
+use trunkline_wire::codec::Subject;
+use trunkline_wire::recast::{LossPolicy, Tolerance};
 
 /// Most targets of one route.
 pub const TARGETS_MAX: usize = 64;
@@ -30,6 +32,8 @@ pub struct Route {
     pub heartbeat: Option<Duration>,
     /// Upstream attempts of one request; without a number, the server's.
     pub attempts_max: Option<u8>,
+    /// What may be lost where a provider cannot be told everything.
+    pub losses: LossPolicy,
 }
 
 /// A target and where it stands, for the checks across tables.
@@ -53,9 +57,25 @@ impl Route {
             annotate: table.switch("annotate").unwrap_or(false),
             heartbeat: heartbeat(table),
             attempts_max: attempts_max(table),
+            losses: losses(table),
         };
         (route, placed)
     }
+}
+
+/// `strict`, then `losses` by what a field is about.
+fn losses(table: &mut Table<'_>) -> LossPolicy {
+    let strict = table.switch("strict").unwrap_or(false);
+    let base = if strict { LossPolicy::STRICT } else { LossPolicy::default() };
+    let Some(said) = table.get("losses") else { return base };
+    let choices = Tolerance::ALL.map(|tolerance| (tolerance.as_str(), tolerance));
+    let read = said.table(|table| {
+        Subject::ALL.iter().fold(base, |policy, subject| {
+            let tolerance = table.get(subject.as_str()).and_then(|value| value.choice(&choices));
+            tolerance.map_or(policy, |tolerance| policy.with(*subject, tolerance))
+        })
+    });
+    read.unwrap_or(base)
 }
 
 fn targets(value: &Value<'_>) -> Vec<PlacedTarget> {

@@ -106,7 +106,7 @@ pub fn build(parts: &Parts<'_>) -> Result<Snapshot, BuildError> {
     let routes = config.routes.iter().map(|route| (route.name.clone(), self::route(route))).collect();
     let delivery = config.routes.iter().map(|route| {
         let heartbeat = route.heartbeat.unwrap_or(limits.heartbeat);
-        (route.name.clone(), Delivery { annotate: route.annotate, heartbeat })
+        (route.name.clone(), Delivery { annotate: route.annotate, heartbeat, losses: route.losses })
     });
     let corrections = config
         .models

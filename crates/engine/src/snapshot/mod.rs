@@ -16,6 +16,7 @@ use arc_swap::ArcSwap;
 use trunkline_domain::Text;
 use trunkline_domain::plan::{Deadlines, DeploymentIx};
 use trunkline_routing::world::{Live, OfferTable};
+use trunkline_wire::recast::LossPolicy;
 
 use crate::health::Breaker;
 use crate::measure::better;
@@ -50,10 +51,11 @@ impl Snapshot {
 
     /// How answers to a model name are delivered.
     pub fn delivery(&self, model: &str) -> Delivery {
-        self.delivery
-            .get(model)
-            .copied()
-            .unwrap_or(Delivery { annotate: false, heartbeat: self.limits.heartbeat })
+        self.delivery.get(model).copied().unwrap_or(Delivery {
+            annotate: false,
+            heartbeat: self.limits.heartbeat,
+            losses: LossPolicy::default(),
+        })
     }
 }
 
@@ -77,9 +79,11 @@ impl DeploymentRuntime {
     }
 }
 
-/// How answers are delivered.
+/// How requests to a model name are translated and their answers delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delivery {
+    /// What may be lost where a provider cannot be told everything.
+    pub losses: LossPolicy,
     /// Whether `usage.cost` is spliced in without being asked for.
     pub annotate: bool,
     /// Silence after which a heartbeat is sent.

@@ -68,7 +68,7 @@ pub(crate) fn fit(
     let headers = if spoken { outgoing.headers.clone() } else { plain_headers() };
     let mut upstream = UpstreamRequest { path: api.path.to_owned(), headers, edits: Vec::new() };
     let made = if spoken {
-        relay(request, outgoing, deployment, output_cap, &mut upstream)
+        relay(request, outgoing, deployment, output_cap, &mut upstream)?
     } else {
         recast(request, outgoing, deployment, api, output_cap)?
     };
@@ -112,19 +112,20 @@ fn relay<'a>(
     deployment: &Deployment,
     output_cap: Option<u64>,
     upstream: &mut UpstreamRequest,
-) -> Made<'a> {
+) -> Result<Made<'a>, Fit> {
     let (codec, quirks) = (request.codec, &deployment.provider.quirks);
     let target = RelayTarget { model: deployment.offer.upstream_id.as_str(), quirks, output_cap };
     let RelayEdits { edits, losses, withhold_usage } =
         codec.relay(&outgoing.envelope, &request.skim, &target);
+    check(request, &losses, deployment)?;
     upstream.edits = edits;
-    Made {
+    Ok(Made {
         envelope: Cow::Borrowed(&outgoing.envelope),
         recast: None,
         losses: names(&losses),
         withhold_usage,
         reading: Reading::relay(codec, *quirks),
-    }
+    })
 }
 
 fn recast<'a>(
@@ -153,9 +154,7 @@ fn recast<'a>(
     let mut losses = Losses::default();
     let body =
         provider.encode_request(&chat, &target, &mut losses).map_err(|error| Fit::Not(refused(error)))?;
-    if let Some(loss) = losses.intolerable(trunkline_wire::codec::Subject::tolerance) {
-        return Err(Fit::Not(lost(loss, deployment)));
-    }
+    check(request, losses.as_slice(), deployment)?;
     let envelope = Envelope::parse(body).map_err(|error| {
         let message = "a defect of the gateway: the translated request cannot be read";
         Fit::Never(Error::new(ErrorKind::Internal, message).because(error))
@@ -183,13 +182,15 @@ fn refused(FieldError { field, message }: FieldError) -> Error {
     Error::new(ErrorKind::InvalidRequest, message).about(field)
 }
 
-fn lost(loss: &Loss, deployment: &Deployment) -> Error {
+/// Whether what would be lost is tolerated.
+fn check(request: &Request, losses: &[Loss], deployment: &Deployment) -> Result<(), Fit> {
+    let Some(loss) = request.delivery.losses.intolerable(losses) else { return Ok(()) };
     let message = format!(
-        "`{}` cannot be carried to {}, which speaks another dialect: {}; leave it out, or name a model whose provider \
-         takes it",
+        "`{}` cannot be carried to {}: {}; leave it out, name a model whose provider takes it, or allow the loss \
+         (routing.strict, the route's losses)",
         loss.path, deployment.label, loss.why
     );
-    Error::new(ErrorKind::UnsupportedParameter, message).about(loss.path.clone())
+    Err(Fit::Not(Error::new(ErrorKind::UnsupportedParameter, message).about(loss.path.clone())))
 }
 
 impl Outgoing {

@@ -57,6 +57,27 @@ async fn what_is_lost_is_named_in_a_header_and_in_the_receipt() {
 }
 
 #[tokio::test]
+async fn where_no_loss_is_tolerated_the_request_is_refused_and_nothing_is_sent() {
+    let by_route = format!("{TWO_ACCOUNTS}[routes.all]\ntargets = [\"acme/m\"]\nstrict = true\n");
+    let by_subject =
+        format!("{TWO_ACCOUNTS}[routes.all]\ntargets = [\"acme/m\"]\nlosses.sampling = \"adapt\"\n");
+    for (config, model, wish) in [
+        (TWO_ACCOUNTS, "acme/m", "\"routing\":{\"strict\":true},"),
+        (&*by_route, "all", ""),
+        (&*by_subject, "all", ""),
+    ] {
+        let rig = Rig::new(config).await;
+        let body = messages(&format!("\"top_k\":5,{wish}")).replace("acme/m", model);
+        let error = rig.send(rig.inbound(Dialect::AnthropicMessages, &body)).await.unwrap_err();
+        assert_eq!((error.kind, error.param.as_deref()), (ErrorKind::UnsupportedParameter, Some("top_k")));
+        assert_eq!(rig.provider("east").log().len(), 0);
+        rig.assert_nothing_held();
+        let lossless = messages(wish).replace("acme/m", model);
+        assert_eq!(rig.send(rig.inbound(Dialect::AnthropicMessages, &lossless)).await.unwrap().status, 200);
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_is_no_message_is_refused_by_its_field() {
     let rig = Rig::new(TWO_ACCOUNTS).await;
     let body = messages("\"temperature\":\"hot\",");

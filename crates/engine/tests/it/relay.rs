@@ -81,7 +81,7 @@ async fn an_unknown_member_of_routing_is_refused_by_name() {
     let rig = Rig::new(TWO_ACCOUNTS).await;
     let body = r#"{"model":"acme/m","routing":{"teir":"simple"},"messages":[]}"#;
     let refusal = rig.chat(body).await.unwrap_err();
-    assert_eq!(refusal.kind, ErrorKind::UnsupportedParameter);
+    assert_eq!(refusal.kind, ErrorKind::InvalidRequest);
     assert!(refusal.message.contains("routing.teir"));
 }
 

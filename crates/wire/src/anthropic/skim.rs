@@ -9,6 +9,7 @@ use trunkline_domain::Text;
 use crate::codec::{FieldError, OutputMax, Skim};
 use crate::cursor::{Cursor, Kind};
 use crate::envelope::{Envelope, unquote};
+use crate::routing::Wishes;
 
 /// The longest name or session id, in bytes.
 const NAME_BYTES_MAX: usize = 512;
@@ -52,7 +53,7 @@ fn caller_facts(envelope: &Envelope, skim: &mut Skim) -> Result<(), FieldError> 
     skim.tags = names(envelope, "tags")?;
     skim.session = name(envelope, "session_id")?;
     skim.provider_preferences = !members(envelope, "provider")?.is_empty();
-    skim.routing_members = members(envelope, "routing")?;
+    skim.wishes = Wishes::of_body(envelope)?;
     Cursor::new(envelope.raw_bytes("metadata").unwrap_or_default()).object(|key, value| {
         if key == b"user_id" {
             skim.end_user = text(value.skip());

@@ -8,6 +8,7 @@ use super::present;
 use crate::codec::{FieldError, OutputMax, Skim};
 use crate::cursor::{Cursor, Kind};
 use crate::envelope::{Envelope, unquote};
+use crate::routing::Wishes;
 
 /// The two spellings of fields.
 pub(super) const GENERATION_CONFIG: [&str; 2] = ["generationConfig", "generation_config"];
@@ -64,7 +65,7 @@ fn caller_facts(envelope: &Envelope, skim: &mut Skim) -> Result<(), FieldError> 
     skim.tags = names(envelope, "tags")?;
     skim.session = name(envelope, "session_id")?;
     skim.provider_preferences = !members(envelope, "provider")?.is_empty();
-    skim.routing_members = members(envelope, "routing")?;
+    skim.wishes = Wishes::of_body(envelope)?;
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use super::Shape;
 use crate::codec::{FieldError, OutputMax, Skim};
 use crate::cursor::{Cursor, Kind};
 use crate::envelope::{Envelope, unquote};
+use crate::routing::Wishes;
 
 /// The longest name, label or session id, in bytes.
 const NAME_BYTES_MAX: usize = 512;
@@ -45,7 +46,7 @@ fn caller_facts(envelope: &Envelope, skim: &mut Skim) -> Result<(), FieldError> 
         unsigned(envelope, "num_retries")?.map(|retries| u8::try_from(retries).unwrap_or(u8::MAX));
     skim.timeout_ms = timeout_ms(envelope)?;
     skim.provider_preferences = !members(envelope, "provider")?.is_empty();
-    skim.routing_members = members(envelope, "routing")?;
+    skim.wishes = Wishes::of_body(envelope)?;
     Ok(())
 }
 

@@ -54,11 +54,6 @@ impl Losses {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-
-    /// The first loss that is not tolerated, and for which the request must be refused.
-    pub fn intolerable(&self, tolerance: impl Fn(Subject) -> Tolerance) -> Option<&Loss> {
-        self.0.iter().find(|loss| !tolerance(loss.subject).takes(loss.kind))
-    }
 }
 
 /// What becomes of a parameter that a deployment's dialect does not have.
@@ -73,12 +68,56 @@ pub enum Tolerance {
 }
 
 impl Tolerance {
+    /// All of them, the strictest first.
+    pub const ALL: [Self; 3] = [Self::Require, Self::Adapt, Self::Drop];
+
+    /// Its name in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Require => "require",
+            Self::Adapt => "adapt",
+            Self::Drop => "drop",
+        }
+    }
+
     /// Whether a loss of that kind is tolerated.
     pub const fn takes(self, kind: LossKind) -> bool {
         match (self, kind) {
             (Self::Require, _) | (Self::Adapt, LossKind::Dropped) => false,
             (Self::Adapt, LossKind::Adapted) | (Self::Drop, _) => true,
         }
+    }
+}
+
+/// What is tolerated, by what a field is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LossPolicy([Tolerance; Subject::ALL.len()]);
+
+impl LossPolicy {
+    /// No loss at all.
+    pub const STRICT: Self = Self([Tolerance::Require; Subject::ALL.len()]);
+
+    /// The same, with another tolerance for a subject.
+    #[must_use]
+    pub fn with(mut self, subject: Subject, tolerance: Tolerance) -> Self {
+        if let Some(place) = self.0.get_mut(subject as usize) {
+            *place = tolerance;
+        }
+        self
+    }
+
+    /// The first loss that is not tolerated, and for which the request must not be sent so.
+    pub fn intolerable<'a>(&self, losses: &'a [Loss]) -> Option<&'a Loss> {
+        losses.iter().find(|loss| {
+            let tolerance = self.0.get(loss.subject as usize).copied().unwrap_or(Tolerance::Require);
+            !tolerance.takes(loss.kind)
+        })
+    }
+}
+
+impl Default for LossPolicy {
+    fn default() -> Self {
+        Self(Subject::ALL.map(Subject::tolerance))
     }
 }
 

@@ -29,7 +29,7 @@ use crate::frame::Frame;
 use crate::quirks::Quirks;
 
 pub use frames::Frames;
-pub use loss::{LOSSES_MAX, Losses, Tolerance};
+pub use loss::{LOSSES_MAX, LossPolicy, Losses, Tolerance};
 pub use stream::StreamRecast;
 
 /// One chat dialect, seen from the canonical form.

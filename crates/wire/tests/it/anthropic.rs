@@ -26,13 +26,13 @@ fn skim(body: &str) -> Skim {
 fn the_facts_of_a_request_are_read() {
     let facts = skim(
         r#"{"model":"claude","max_tokens":100,"stream":true,"metadata":{"user_id":"u"},"session_id":"s","tags":["t"],
-            "models":["other"],"provider":{"only":["a"]},"routing":{"x":1},"messages":[{"role":"user","content":"Hi"}]}"#,
+            "models":["other"],"provider":{"only":["a"]},"routing":{"strict":true},"messages":[{"role":"user","content":"Hi"}]}"#,
     );
     assert_eq!((&*facts.model, facts.stream, facts.include_usage, facts.choices), ("claude", true, true, 1));
     assert_eq!(facts.output_max, Some(OutputMax { field: "max_tokens", tokens: 100 }));
     assert_eq!((facts.end_user.as_deref(), facts.session.as_deref()), (Some("u"), Some("s")));
     assert_eq!((facts.tags.as_slice(), facts.models.as_slice()), (&["t".into()][..], &["other".into()][..]));
-    assert!(facts.provider_preferences && facts.routing_members == ["x".into()]);
+    assert!(facts.provider_preferences && facts.wishes.strict == Some(true));
     assert_eq!(facts.messages, 1);
     assert!(facts.text_bytes >= 2 && facts.needs == Needs::default());
 }

@@ -24,15 +24,13 @@ fn skim(body: &str) -> Skim {
 #[test]
 fn the_facts_of_a_request_are_read() {
     let facts = skim(
-        r#"{"contents":[{"parts":[{"text":"Hi"}]},{"role":"model","parts":[{"text":"Yes"}]}],"tags":["t"],"session_id":"s","routing":{"x":1},"models":["a"],
+        r#"{"contents":[{"parts":[{"text":"Hi"}]},{"role":"model","parts":[{"text":"Yes"}]}],"tags":["t"],"session_id":"s","routing":{"strict":true},"models":["a"],
             "generationConfig":{"maxOutputTokens":9,"candidateCount":2,"responseLogprobs":true},"model":"models/m"}"#,
     );
     assert_eq!((&*facts.model, facts.choices, facts.messages, facts.stream), ("m", 2, 2, false));
     assert_eq!(facts.output_max.as_ref().map(|max| max.tokens), Some(9));
     assert_eq!((facts.session.as_deref(), facts.include_usage), (Some("s"), true));
-    assert!(
-        facts.tags == ["t".into()] && facts.routing_members == ["x".into()] && facts.models == ["a".into()]
-    );
+    assert!(facts.tags == ["t".into()] && facts.wishes.strict == Some(true) && facts.models == ["a".into()]);
     assert_eq!(facts.needs, Needs { logprobs: true, ..Needs::default() });
     assert!(facts.text_bytes >= 5);
     let counted =

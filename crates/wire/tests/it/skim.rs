@@ -38,10 +38,10 @@ fn every_gateway_field_is_read() {
     let skim = chat(
         r#"{"model":"m","messages":[],"models":["a","b"],"fallbacks":["c"],"session_id":"s","provider":{"order":["x"]},
         "usage":{"include":true},"num_retries":2,"timeout":1.5,"tags":["t"],"cache":{"no-cache":true},"user":"u",
-        "routing":{"tier":"hard","strict":true},"n":3,"stream":true,"stream_options":{"include_usage":true}}"#,
+        "routing":{"strict":true},"n":3,"stream":true,"stream_options":{"include_usage":true}}"#,
     );
     assert_eq!(skim.models.iter().map(AsRef::as_ref).collect::<Vec<&str>>(), ["a", "b", "c"]);
-    assert_eq!(skim.routing_members.iter().map(AsRef::as_ref).collect::<Vec<&str>>(), ["tier", "strict"]);
+    assert_eq!(skim.wishes.strict, Some(true));
     assert_eq!((skim.session.as_deref(), skim.end_user.as_deref()), (Some("s"), Some("u")));
     assert_eq!((skim.retries_max, skim.timeout_ms, skim.choices), (Some(2), Some(1500), 3));
     assert_eq!(skim.tags, [Text::from("t")]);

@@ -5,7 +5,9 @@ use trunkline_domain::chat::ChatRequest;
 use trunkline_wire::codec::{ErrorWords, FrameClass, LossKind, Subject};
 use trunkline_wire::frame::Frame;
 use trunkline_wire::quirks::{DoneMarker, Quirks};
-use trunkline_wire::recast::{AnswerIdentity, Cut, Frames, LOSSES_MAX, Losses, StreamRecast, Tolerance};
+use trunkline_wire::recast::{
+    AnswerIdentity, Cut, Frames, LOSSES_MAX, LossPolicy, Losses, StreamRecast, Tolerance,
+};
 
 use super::{TOLERANT, codec, decode_request};
 
@@ -98,11 +100,12 @@ fn losses_are_bounded_and_none_that_matters_is_missed() {
     losses.adapted(Subject::Tools, "tools", "renamed");
     losses.adapted(Subject::Tools, "tools", "renamed");
     assert_eq!(losses.as_slice().len(), LOSSES_MAX + 1);
-    assert_eq!(losses.intolerable(Subject::tolerance), None);
-    let strict = losses.intolerable(|_| Tolerance::Require).unwrap();
+    let losses = losses.as_slice();
+    assert_eq!(LossPolicy::default().intolerable(losses), None);
+    let strict = LossPolicy::STRICT.intolerable(losses).unwrap();
     assert_eq!((&*strict.path, strict.kind), ("x0", LossKind::Dropped));
-    let tools = |subject| if subject == Subject::Tools { Tolerance::Require } else { Tolerance::Drop };
-    assert_eq!(losses.intolerable(tools).unwrap().path, "tools");
+    let tools = LossPolicy::default().with(Subject::Tools, Tolerance::Require);
+    assert_eq!(tools.intolerable(losses).unwrap().path, "tools");
 }
 
 #[test]

@@ -1,0 +1,159 @@
+//! `routing`: the one object in a body by which a caller says what it wants of the gateway itself, and the headers that
+//! say the same for clients that cannot add fields. Not what routes and policies say. Where to look first: [`Wishes`].
+
+use std::borrow::Cow;
+
+use http::HeaderMap;
+
+use crate::codec::FieldError;
+use crate::cursor::{Cursor, Kind};
+use crate::envelope::{Envelope, unquote};
+
+/// The object's name in a body.
+pub const FIELD: &str = "routing";
+
+/// Names further apart than this are not taken for each other's misspelling.
+const SUGGESTION_DISTANCE_MAX: usize = 3;
+
+/// What a caller wants. Whatever is not said is `None`: the route decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// No loss is tolerated: a deployment that cannot be told everything is not asked.
+    pub strict: Option<bool>,
+}
+
+/// A member: its name, which is a header's with `x-trunkline-` before it and `-` for `_`, and where its value goes.
+struct Member {
+    name: &'static str,
+    header: &'static str,
+    set: fn(&mut Wishes, &str) -> bool,
+    expected: &'static str,
+}
+
+const BOOLEAN: &str = "true or false";
+
+const MEMBERS: &[Member] = &[Member {
+    name: "strict",
+    header: "x-trunkline-strict",
+    set: |wishes, value| set(&mut wishes.strict, boolean(value)),
+    expected: BOOLEAN,
+}];
+
+impl Wishes {
+    /// Reads the object of a body. A member nobody knows is refused: nothing in it is ever ignored.
+    pub fn of_body(envelope: &Envelope) -> Result<Self, FieldError> {
+        let mut wishes = Self::default();
+        let Some(raw) = envelope.raw_bytes(FIELD).filter(|raw| *raw != b"null") else { return Ok(wishes) };
+        let mut cursor = Cursor::new(raw);
+        if cursor.kind() != Kind::Object {
+            return Err(wrong(Cow::Borrowed(FIELD), "an object"));
+        }
+        let mut problem = None;
+        cursor.object(|key, value| {
+            let value = value.skip();
+            if problem.is_none() {
+                problem = wishes.member(&String::from_utf8_lossy(key), value).err();
+            }
+        });
+        problem.map_or(Ok(wishes), Err)
+    }
+
+    fn member(&mut self, name: &str, value: &[u8]) -> Result<(), FieldError> {
+        let Some(member) = MEMBERS.iter().find(|member| member.name == name) else {
+            return Err(unknown(name));
+        };
+        let text = unquote(value).map(Cow::into_owned);
+        let text = text.as_deref().or_else(|| std::str::from_utf8(value).ok()).unwrap_or_default();
+        let null = value == b"null";
+        if null || (member.set)(self, text) {
+            Ok(())
+        } else {
+            Err(wrong(format!("{FIELD}.{name}").into(), member.expected))
+        }
+    }
+
+    /// What the headers say where the body says nothing.
+    pub fn or_headers(mut self, headers: &HeaderMap) -> Result<Self, FieldError> {
+        let mut said = Self::default();
+        for member in MEMBERS {
+            let Some(value) = headers.get(member.header) else { continue };
+            if !value.to_str().is_ok_and(|value| (member.set)(&mut said, value.trim())) {
+                return Err(wrong(Cow::Borrowed(member.header), member.expected));
+            }
+        }
+        self.strict = self.strict.or(said.strict);
+        Ok(self)
+    }
+}
+
+fn set<T>(place: &mut Option<T>, value: Option<T>) -> bool {
+    let known = value.is_some();
+    *place = value;
+    known
+}
+
+fn boolean(value: &str) -> Option<bool> {
+    value.parse().ok()
+}
+
+fn wrong(field: Cow<'static, str>, expected: &str) -> FieldError {
+    FieldError { message: format!("`{field}` must be {expected}").into(), field }
+}
+
+fn unknown(name: &str) -> FieldError {
+    let name: String = name.chars().take(64).collect();
+    let near = MEMBERS.iter().map(|known| (strsim::osa_distance(&name, known.name), known.name));
+    let near = near.min().filter(|(distance, _)| *distance <= SUGGESTION_DISTANCE_MAX);
+    let all = || {
+        let names: Vec<&str> = MEMBERS.iter().map(|member| member.name).collect();
+        format!("its members are {}", names.join(", "))
+    };
+    let hint = near.map_or_else(all, |(_, known)| format!("did you mean `{FIELD}.{known}`?"));
+    let field = format!("{FIELD}.{name}");
+    FieldError { message: format!("`{field}` is not known: {hint}").into(), field: field.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(routing: &str) -> Result<Wishes, String> {
+        let envelope = Envelope::parse(format!("{{\"routing\":{routing}}}").into()).unwrap();
+        Wishes::of_body(&envelope).map_err(|error| error.message.into_owned())
+    }
+
+    #[test]
+    fn what_is_said_is_read() {
+        let wishes = read(r#"{"strict":true}"#).unwrap();
+        assert_eq!(wishes, Wishes { strict: Some(true) });
+        assert_eq!(read("null").unwrap(), Wishes::default());
+    }
+
+    #[test]
+    fn what_nobody_knows_is_refused_with_a_suggestion() {
+        assert_eq!(
+            read(r#"{"strcit":true}"#).unwrap_err(),
+            "`routing.strcit` is not known: did you mean `routing.strict`?"
+        );
+        assert!(read(r#"{"colour":1}"#).unwrap_err().contains("its members are strict"));
+        assert_eq!(read(r#"{"strict":1}"#).unwrap_err(), "`routing.strict` must be true or false");
+        assert_eq!(read("[]").unwrap_err(), "`routing` must be an object");
+    }
+
+    #[test]
+    fn a_header_says_what_the_body_does_not() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-trunkline-strict", "true".parse().unwrap());
+        let wishes = read(r#"{"strict":false}"#).unwrap().or_headers(&headers).unwrap();
+        assert_eq!(wishes.strict, Some(false));
+        headers.insert("x-trunkline-strict", "maybe".parse().unwrap());
+        assert!(Wishes::default().or_headers(&headers).is_err());
+    }
+
+    #[test]
+    fn every_header_is_named_after_its_member() {
+        for member in MEMBERS {
+            assert_eq!(member.header, format!("x-trunkline-{}", member.name.replace('_', "-")));
+        }
+    }
+}
