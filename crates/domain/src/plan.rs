@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::attempt::Cause;
 use crate::model::Text;
 use crate::money::NanoUsd;
+use crate::receipt::ReceiptAffinity;
 
 /// A deployment's place in the snapshot's table. Meaningful only together with that snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -22,14 +23,15 @@ pub struct RoutePlan {
     pub limits: AttemptLimits,
     /// Who was considered and left out, and why.
     pub excluded: Vec<Exclusion>,
+    /// Whether the request was tied to a deployment.
+    pub affinity: Option<ReceiptAffinity>,
     /// Version of the live table the plan was made from.
     pub world_version: u64,
     /// The random seed the plan was made with.
     pub seed: u64,
 }
 
-/// A node of the plan. Later strategies (hedge, verify, agree) are further variants; only `engine::execute`
-/// interprets them.
+/// A node of the plan. Only `engine::execute` interprets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Try one deployment.
@@ -41,6 +43,31 @@ pub enum Step {
         /// Causes that move on to the next step.
         on: CauseSet,
     },
+    /// Try one deployment, and a second one beside it when the first is slow; the first content wins.
+    Hedge {
+        /// Tried at once.
+        first: Candidate,
+        /// Tried when the first has failed or is slow.
+        second: Candidate,
+        /// From the first's dispatch until it counts as slow.
+        after: Duration,
+    },
+    /// Try one step; where it fails, the chain that is for its cause.
+    Fallback {
+        /// In any case.
+        first: Box<Step>,
+        /// The first whose causes hold the last failure's is taken, and no other.
+        chains: Vec<Chain>,
+    },
+}
+
+/// What is tried after certain causes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// Which.
+    pub on: CauseSet,
+    /// What is tried.
+    pub step: Step,
 }
 
 impl Step {
@@ -49,6 +76,11 @@ impl Step {
         match self {
             Self::Try(candidate) => vec![candidate],
             Self::InOrder { steps, .. } => steps.iter().flat_map(Step::candidates).collect(),
+            Self::Hedge { first, second, .. } => vec![first, second],
+            Self::Fallback { first, chains } => {
+                let chains = chains.iter().flat_map(|chain| chain.step.candidates());
+                first.candidates().into_iter().chain(chains).collect()
+            }
         }
     }
 }
@@ -77,6 +109,12 @@ impl CauseSet {
         Self::failover().with(Cause::ContextTooLong).with(Cause::ContentBlocked)
     }
 
+    /// Removes a cause.
+    #[must_use]
+    pub fn without(self, cause: Cause) -> Self {
+        Self(self.0 & !(1 << (cause as u64)))
+    }
+
     /// Adds a cause.
     #[must_use]
     pub fn with(self, cause: Cause) -> Self {
@@ -102,6 +140,8 @@ pub struct AttemptLimits {
     pub attempts_max: u8,
     /// The whole request, all attempts together.
     pub total: Duration,
+    /// From arrival; an attempt without content by then is left for the next candidate, if there is one.
+    pub content_budget: Option<Duration>,
     /// Deadlines of the route, before those of the account an attempt goes to.
     pub timeouts: Timeouts,
 }

@@ -27,6 +27,8 @@ pub struct Receipt {
     pub candidates: Vec<ReceiptCandidate>,
     /// Who was left out.
     pub excluded: Vec<Exclusion>,
+    /// Whether the request was tied to a deployment; none where nothing ties it.
+    pub affinity: Option<ReceiptAffinity>,
     /// What was tried; empty in `explain`.
     pub attempts: Vec<ReceiptAttempt>,
     /// Sum over the attempts; none in `explain`.
@@ -37,6 +39,41 @@ pub struct Receipt {
     pub losses: Vec<Text>,
     /// What the decision rests on.
     pub versions: Versions,
+}
+
+/// What tied a request to a deployment, and what became of that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptAffinity {
+    /// What it was told by.
+    pub by: AffinityBy,
+    /// The deployment it is tied to: `account/upstream-id`.
+    pub deployment: Text,
+    /// Why that one does not come first; none where it does.
+    pub moved: Option<Moved>,
+}
+
+/// What ties requests together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AffinityBy {
+    /// `session_id`, or the caller's cache key.
+    Session,
+    /// The same beginning of a long prompt.
+    Prefix,
+}
+
+/// Why a request does not go where it is tied to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Moved {
+    /// It failed lately, or is to be left alone.
+    Unhealthy,
+    /// The provider's limits leave no room there.
+    Strained,
+    /// It is too slow for the request's budgets.
+    Slow,
+    /// It has far more under way than the others.
+    Busy,
 }
 
 /// A candidate in order.

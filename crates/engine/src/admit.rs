@@ -91,9 +91,11 @@ pub(crate) async fn admit(
         limits: AttemptLimits {
             attempts_max: snapshot.limits.attempts_max,
             total: snapshot.limits.deadlines.total,
+            content_budget: None,
             timeouts: Timeouts::default(),
         },
         excluded: Vec::new(),
+        affinity: None,
         world_version: 0,
         seed: 0,
     };

@@ -147,6 +147,7 @@ impl Configurator {
                 label: Text::from(""),
                 header: None,
                 origin: Arc::new(origin),
+                headroom: Arc::default(),
             });
             let Ok(ids) = listing::read(&account, LOCAL_DEADLINE).await else { continue };
             tracing::info!(account = name, url, models = ids.len(), "found a local server");

@@ -7,7 +7,7 @@ use trunkline_ledger::Clock;
 use trunkline_ledger::journal::Journal;
 
 use crate::configurator::Configurator;
-use crate::health::RetryBudget;
+use crate::health::{HedgeBudget, RetryBudget};
 use crate::keys::Keys;
 use crate::measure::Measure;
 use crate::snapshot::Snapshots;
@@ -28,6 +28,8 @@ pub struct Core {
     pub journal: Journal,
     /// Retries that may still be made.
     pub retries: RetryBudget,
+    /// Hedges that may still be made.
+    pub hedges: Arc<HedgeBudget>,
     /// Counters and histograms.
     pub metrics: Metrics,
     /// Background work.

@@ -55,6 +55,7 @@ impl Engine {
             keys: Keys::new(keys, ledger, clock.clone()),
             journal,
             retries: RetryBudget::default(),
+            hedges: Arc::default(),
             metrics: Metrics::default(),
             tasks: Tasks::default(),
             clock,

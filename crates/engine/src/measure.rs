@@ -1,4 +1,5 @@
-//! Live figures, published as an immutable table at most every 200 ms, and only after something happened.
+//! Live figures, published as an immutable table only after something happened: at once where it decides who is asked
+//! next, at most every 200 ms otherwise.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,6 +19,7 @@ pub struct Measure {
     snapshot_version: AtomicU64,
     published_ms: AtomicU64,
     stale: AtomicBool,
+    urgent: AtomicBool,
 }
 
 impl Measure {
@@ -26,11 +28,17 @@ impl Measure {
         self.stale.store(true, Ordering::Relaxed);
     }
 
+    /// Something happened that must not wait: the next question gets a new table.
+    pub fn touch_now(&self) {
+        self.urgent.store(true, Ordering::Relaxed);
+    }
+
     /// The table for a snapshot, published anew if it is out of date.
     pub fn current(&self, snapshot: &Snapshot, now_ms: u64) -> Arc<LiveTable> {
         let foreign = self.snapshot_version.load(Ordering::Relaxed) != snapshot.version;
         let due = self.published_ms.load(Ordering::Relaxed) + PUBLISH_EVERY_MS <= now_ms;
-        if foreign || (due && self.stale.swap(false, Ordering::Relaxed)) {
+        let urgent = self.urgent.load(Ordering::Relaxed) && self.urgent.swap(false, Ordering::Relaxed);
+        if foreign || urgent || (due && self.stale.swap(false, Ordering::Relaxed)) {
             self.publish(snapshot, now_ms);
         }
         self.current.load_full()

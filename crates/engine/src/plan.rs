@@ -1,16 +1,18 @@
 //! Lends routing its world, and says in public words why nothing is left.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use trunkline_domain::id::RequestId;
 use trunkline_domain::plan::{Exclusion, ExclusionReason, RoutePlan};
-use trunkline_domain::receipt::{Receipt, Versions};
+use trunkline_domain::receipt::{AffinityBy, Receipt, Versions};
 use trunkline_domain::{Error, ErrorKind, Text};
 use trunkline_ledger::Clock;
-use trunkline_routing::ask::Budgeted;
+use trunkline_routing::ask::{Affinity, Budgeted};
 use trunkline_routing::world::LiveTable;
 use trunkline_routing::{Ask, PlanError, World, explain};
 use trunkline_wire::codec::{Codec, Skim};
+use trunkline_wire::envelope::Envelope;
 
 use crate::Engine;
 use crate::core::Core;
@@ -32,7 +34,7 @@ impl<'a> Question<'a> {
         snapshot: &'a Snapshot,
         key: &'a KeyRecord,
         codec: &'static dyn Codec,
-        skim: &'a Skim,
+        (envelope, skim): (&Envelope, &'a Skim),
     ) -> Self {
         let ask = Ask {
             operation: codec.operation(),
@@ -43,6 +45,7 @@ impl<'a> Question<'a> {
             attempts_max: snapshot.limits.attempts_max,
             total: snapshot.limits.deadlines.total,
             seed: rand::random(),
+            affinity: affinity(key, envelope, skim),
         };
         let live = core.measure.current(snapshot, core.clock.monotonic_ms());
         Self { snapshot, live, clock: &*core.clock, ask }
@@ -77,24 +80,53 @@ impl<'a> Question<'a> {
     }
 }
 
+/// Fields that begin what a model reads, in the order in which providers cache them.
+const BEGINNINGS: [&str; 7] =
+    ["system", "systemInstruction", "system_instruction", "instructions", "messages", "contents", "input"];
+/// Bytes of a prompt's beginning that tell it from others.
+const BEGINNING_BYTES: usize = 2_048;
+/// Prompts with less text than this are not worth a cache: 1,024 tokens of four bytes, what providers ask at least.
+const CACHED_BYTES_MIN: u64 = 4_096;
+
+/// What ties a request to others of the same key: its session, or the beginning of a long prompt.
+fn affinity(key: &KeyRecord, envelope: &Envelope, skim: &Skim) -> Option<Affinity> {
+    let mut hasher = DefaultHasher::new();
+    key.facts.id.hash(&mut hasher);
+    let cache_key = || envelope.string("prompt_cache_key").map(|name| Text::from(&*name));
+    if let Some(session) = skim.session.clone().or_else(cache_key) {
+        session.hash(&mut hasher);
+        return Some(Affinity { by: AffinityBy::Session, hash: hasher.finish() });
+    }
+    if skim.text_bytes < CACHED_BYTES_MIN {
+        return None;
+    }
+    let mut left = BEGINNING_BYTES;
+    for raw in BEGINNINGS.iter().filter_map(|field| envelope.raw_bytes(field)) {
+        let beginning = raw.get(..left.min(raw.len())).unwrap_or_default();
+        beginning.hash(&mut hasher);
+        left -= beginning.len();
+    }
+    Some(Affinity { by: AffinityBy::Prefix, hash: hasher.finish() })
+}
+
 /// Decides who is tried. A name of a known account that nobody has seen yet is looked for once in the account's own
 /// listing: a model that appeared today is usable at once.
 pub(crate) async fn decide(request: &mut Request, outgoing: &mut Outgoing) -> Result<(), Error> {
-    let mut plan = attempt(request);
+    let mut plan = attempt(request, &outgoing.envelope);
     if let Err(PlanError::UnknownModel { asked, .. }) = &plan
         && let Some((account, _)) = asked.split_once('/')
         && request.core.configurator.refresh_account(&Engine(Arc::clone(&request.core)), account).await
     {
         request.snapshot = request.core.snapshots.current();
-        plan = attempt(request);
+        plan = attempt(request, &outgoing.envelope);
     }
     outgoing.plan = plan.map_err(public)?;
     Ok(())
 }
 
-fn attempt(request: &mut Request) -> Result<RoutePlan, PlanError> {
-    let question =
-        Question::new(&request.core, &request.snapshot, &request.key, request.codec, &request.skim);
+fn attempt(request: &mut Request, envelope: &Envelope) -> Result<RoutePlan, PlanError> {
+    let asked = (envelope, &request.skim);
+    let question = Question::new(&request.core, &request.snapshot, &request.key, request.codec, asked);
     let plan = question.plan();
     let explained = (request.receipt == ReceiptWish::Full).then(|| question.explain(&plan, Some(request.id)));
     request.trail.explained = explained;

@@ -134,6 +134,7 @@ impl Request {
     fn close(mut self, status: u16, error: Option<&Error>, final_attempt: Option<u8>) {
         let tokens = self.trail.attempts.iter().map(|attempt| attempt.usage.total()).sum();
         self.permit.correct_tokens(tokens);
+        self.core.hedges.earn_from(self.trail.cost);
         if let Some(record) = self.guard.record_mut() {
             record.losses = std::mem::take(&mut self.trail.losses);
         }

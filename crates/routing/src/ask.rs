@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use trunkline_domain::access::ModelPattern;
+use trunkline_domain::receipt::AffinityBy;
 use trunkline_domain::{Dialect, Operation};
 use trunkline_wire::codec::Skim;
 
@@ -25,6 +26,17 @@ pub struct Ask<'a> {
     pub total: Duration,
     /// Random number for choices among equals.
     pub seed: u64,
+    /// What ties the request to a deployment that may remember something of it.
+    pub affinity: Option<Affinity>,
+}
+
+/// What ties requests to one deployment, so that its prompt cache and its state are found again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Affinity {
+    /// What it is told by.
+    pub by: AffinityBy,
+    /// The same for requests that belong together.
+    pub hash: u64,
 }
 
 /// Whether a budget limits the bill.

@@ -30,6 +30,7 @@ pub fn explain(
         output_tokens_max: first.and_then(|offer| bound::output_tokens_max(ask.skim, offer, None)),
         candidates: candidates.into_iter().filter_map(|candidate| describe(world, candidate)).collect(),
         excluded,
+        affinity: plan.and_then(|plan| plan.affinity.clone()),
         attempts: Vec::new(),
         cost_usd: None,
         edits: Vec::new(),

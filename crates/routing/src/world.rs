@@ -94,7 +94,7 @@ pub enum OfferState {
 }
 
 /// A configured route.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Route {
     /// Names of models, or `account/upstream-id`, in the order in which they are tried.
     pub targets: Vec<Text>,
@@ -102,6 +102,21 @@ pub struct Route {
     pub attempts_max: Option<u8>,
     /// Deadlines the route sets.
     pub timeouts: Timeouts,
+    /// Whether a second deployment is asked when the first is slow.
+    pub hedge: bool,
+    /// What is tried when the targets have failed.
+    pub fallbacks: Fallbacks,
+}
+
+/// Names of models to fall back to, by why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fallbacks {
+    /// The prompt is too long for the targets.
+    pub context_length: Vec<Text>,
+    /// The targets' content policy refuses.
+    pub content_policy: Vec<Text>,
+    /// For any other cause that another deployment may not share.
+    pub general: Vec<Text>,
 }
 
 /// Every deployment, and the names that lead to them.
@@ -218,6 +233,23 @@ pub struct Live {
     pub standing: Standing,
     /// Live average time to the first content, in milliseconds; 0 while nothing was measured.
     pub first_content_ms: u32,
+    /// Requests under way there.
+    pub in_flight: u32,
+    /// No credential has room left in the provider's own limits.
+    pub strained: bool,
+    /// Until the first content of its streams.
+    pub first_content: Quantiles,
+    /// Until the end of its whole answers.
+    pub whole: Quantiles,
+}
+
+/// Live quantiles of a duration, in milliseconds; `None` while too little was measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quantiles {
+    /// Nine of ten are below.
+    pub p90_ms: Option<u32>,
+    /// Nineteen of twenty are below.
+    pub p95_ms: Option<u32>,
 }
 
 /// How far a deployment may be used.

@@ -20,6 +20,12 @@ const SUGGESTION_DISTANCE_MAX: usize = 3;
 pub struct Wishes {
     /// No loss is tolerated: a deployment that cannot be told everything is not asked.
     pub strict: Option<bool>,
+    /// A second deployment may be asked when the first is slow.
+    pub hedge: Option<bool>,
+    /// Milliseconds within which the first content should be there.
+    pub ttft_budget_ms: Option<u64>,
+    /// Milliseconds within which the whole answer should be there.
+    pub latency_budget_ms: Option<u64>,
 }
 
 /// A member: its name, which is a header's with `x-trunkline-` before it and `-` for `_`, and where its value goes.
@@ -31,13 +37,34 @@ struct Member {
 }
 
 const BOOLEAN: &str = "true or false";
+const MILLISECONDS: &str = "a whole number of milliseconds above zero";
 
-const MEMBERS: &[Member] = &[Member {
-    name: "strict",
-    header: "x-trunkline-strict",
-    set: |wishes, value| set(&mut wishes.strict, boolean(value)),
-    expected: BOOLEAN,
-}];
+const MEMBERS: &[Member] = &[
+    Member {
+        name: "strict",
+        header: "x-trunkline-strict",
+        set: |wishes, value| set(&mut wishes.strict, boolean(value)),
+        expected: BOOLEAN,
+    },
+    Member {
+        name: "hedge",
+        header: "x-trunkline-hedge",
+        set: |wishes, value| set(&mut wishes.hedge, boolean(value)),
+        expected: BOOLEAN,
+    },
+    Member {
+        name: "ttft_budget_ms",
+        header: "x-trunkline-ttft-budget-ms",
+        set: |wishes, value| set(&mut wishes.ttft_budget_ms, milliseconds(value)),
+        expected: MILLISECONDS,
+    },
+    Member {
+        name: "latency_budget_ms",
+        header: "x-trunkline-latency-budget-ms",
+        set: |wishes, value| set(&mut wishes.latency_budget_ms, milliseconds(value)),
+        expected: MILLISECONDS,
+    },
+];
 
 impl Wishes {
     /// Reads the object of a body. A member nobody knows is refused: nothing in it is ever ignored.
@@ -81,7 +108,11 @@ impl Wishes {
                 return Err(wrong(Cow::Borrowed(member.header), member.expected));
             }
         }
-        self.strict = self.strict.or(said.strict);
+        let Self { strict, hedge, ttft_budget_ms, latency_budget_ms } = said;
+        self.strict = self.strict.or(strict);
+        self.hedge = self.hedge.or(hedge);
+        self.ttft_budget_ms = self.ttft_budget_ms.or(ttft_budget_ms);
+        self.latency_budget_ms = self.latency_budget_ms.or(latency_budget_ms);
         Ok(self)
     }
 }
@@ -94,6 +125,10 @@ fn set<T>(place: &mut Option<T>, value: Option<T>) -> bool {
 
 fn boolean(value: &str) -> Option<bool> {
     value.parse().ok()
+}
+
+fn milliseconds(value: &str) -> Option<u64> {
+    value.parse().ok().filter(|ms| *ms > 0)
 }
 
 fn wrong(field: Cow<'static, str>, expected: &str) -> FieldError {
@@ -124,18 +159,19 @@ mod tests {
 
     #[test]
     fn what_is_said_is_read() {
-        let wishes = read(r#"{"strict":true}"#).unwrap();
-        assert_eq!(wishes, Wishes { strict: Some(true) });
+        let wishes = read(r#"{"strict":true,"ttft_budget_ms":800,"hedge":null}"#).unwrap();
+        let said = Wishes { strict: Some(true), ttft_budget_ms: Some(800), ..Wishes::default() };
+        assert_eq!(wishes, said);
         assert_eq!(read("null").unwrap(), Wishes::default());
     }
 
     #[test]
     fn what_nobody_knows_is_refused_with_a_suggestion() {
         assert_eq!(
-            read(r#"{"strcit":true}"#).unwrap_err(),
-            "`routing.strcit` is not known: did you mean `routing.strict`?"
+            read(r#"{"hegde":true}"#).unwrap_err(),
+            "`routing.hegde` is not known: did you mean `routing.hedge`?"
         );
-        assert!(read(r#"{"colour":1}"#).unwrap_err().contains("its members are strict"));
+        assert!(read(r#"{"colour":1}"#).unwrap_err().contains("its members are strict, hedge"));
         assert_eq!(read(r#"{"strict":1}"#).unwrap_err(), "`routing.strict` must be true or false");
         assert_eq!(read("[]").unwrap_err(), "`routing` must be an object");
     }
@@ -144,9 +180,10 @@ mod tests {
     fn a_header_says_what_the_body_does_not() {
         let mut headers = HeaderMap::new();
         headers.insert("x-trunkline-strict", "true".parse().unwrap());
+        headers.insert("x-trunkline-ttft-budget-ms", "500".parse().unwrap());
         let wishes = read(r#"{"strict":false}"#).unwrap().or_headers(&headers).unwrap();
-        assert_eq!(wishes.strict, Some(false));
-        headers.insert("x-trunkline-strict", "maybe".parse().unwrap());
+        assert_eq!((wishes.strict, wishes.ttft_budget_ms), (Some(false), Some(500)));
+        headers.insert("x-trunkline-hedge", "maybe".parse().unwrap());
         assert!(Wishes::default().or_headers(&headers).is_err());
     }
 

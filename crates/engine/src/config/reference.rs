@@ -233,12 +233,23 @@ pub const TABLES: &[TableReference] = &[
             key("annotate", "switch", "false", "Whether answers carry cost and provider."),
             key("heartbeat_ms", "ms, 1000 to 600000", "the server's", "Silence before a comment line."),
             key("attempts_max", "1 to 16", "the server's", "Upstream attempts of one request."),
+            key("hedge", "switch", "false", "Whether a second deployment is asked when the first is slow."),
             key(
                 "strict",
                 "switch",
                 "false",
                 "Whether a provider that cannot be told everything is not asked.",
             ),
+        ],
+    },
+    TableReference {
+        path: "routes.NAME.fallbacks",
+        about: "Models tried when the targets have failed, by why; the first list that is for the last failure's cause is \
+                taken, and no other.",
+        keys: &[
+            key("context_length", "list of model names", "none", "The prompt is too long for the targets."),
+            key("content_policy", "list of model names", "none", "The targets' content policy refuses."),
+            key("general", "list of model names", "none", "Any other cause but the caller's own mistakes."),
         ],
     },
     TableReference {

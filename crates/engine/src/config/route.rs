@@ -34,6 +34,21 @@ pub struct Route {
     pub attempts_max: Option<u8>,
     /// What may be lost where a provider cannot be told everything.
     pub losses: LossPolicy,
+    /// Whether a second deployment is asked when the first is slow.
+    pub hedge: bool,
+    /// What is tried when the targets have failed, by why.
+    pub fallbacks: Fallbacks,
+}
+
+/// Model names to fall back to, by why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fallbacks {
+    /// The prompt is too long for the targets.
+    pub context_length: Vec<ModelName>,
+    /// The targets' content policy refuses.
+    pub content_policy: Vec<ModelName>,
+    /// For any other cause another model may not share.
+    pub general: Vec<ModelName>,
 }
 
 /// A target and where it stands, for the checks across tables.
@@ -49,18 +64,46 @@ impl Route {
         if list.is_none() {
             table.missing("targets", "a list of model names, the first is tried first");
         }
-        let placed = list.map(|list| targets(&list)).unwrap_or_default();
+        let mut placed = list.map(|list| targets(&list)).unwrap_or_default();
+        let own = names(&placed);
+        let (fallbacks, further) = fallbacks(table);
+        placed.extend(further);
         let route = Self {
             name: Text::from(route),
-            targets: placed.iter().map(|target| target.name.clone()).collect(),
+            targets: own,
             timeouts: super::account::timeouts(table).unwrap_or_default(),
             annotate: table.switch("annotate").unwrap_or(false),
             heartbeat: heartbeat(table),
             attempts_max: attempts_max(table),
             losses: losses(table),
+            hedge: table.switch("hedge").unwrap_or(false),
+            fallbacks,
         };
         (route, placed)
     }
+}
+
+fn names(placed: &[PlacedTarget]) -> Vec<ModelName> {
+    placed.iter().map(|target| target.name.clone()).collect()
+}
+
+/// The chains, and all of their names with their places.
+fn fallbacks(table: &mut Table<'_>) -> (Fallbacks, Vec<PlacedTarget>) {
+    let mut placed = Vec::new();
+    let read = table.table("fallbacks", |table| {
+        let mut chain = |key| {
+            let chain = table.get(key).map(|list| targets(&list)).unwrap_or_default();
+            let own = names(&chain);
+            placed.extend(chain);
+            own
+        };
+        Fallbacks {
+            context_length: chain("context_length"),
+            content_policy: chain("content_policy"),
+            general: chain("general"),
+        }
+    });
+    (read.unwrap_or_default(), placed)
 }
 
 /// `strict`, then `losses` by what a field is about.

@@ -1,5 +1,5 @@
-//! One attempt: chooses a credential, takes the hold, opens the journal record, makes the request fit, sends it, and
-//! waits for the first content.
+//! One attempt: chooses a credential, takes the hold, makes the request fit, opens the journal record, and sends it. Not
+//! the waiting: see [`super::receive`]. Where to look first: [`begin`].
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use trunkline_domain::attempt::{Cause, UpstreamError};
 use trunkline_domain::id::AttemptId;
 use trunkline_domain::ledger::AttemptOpening;
-use trunkline_domain::plan::{Candidate, Deadlines};
+use trunkline_domain::plan::{Candidate, Deadlines, DeploymentIx};
 use trunkline_domain::{Error, ErrorKind, NanoUsd, Text};
 use trunkline_ledger::hold::{BudgetRefusal, Hold};
 use trunkline_ledger::window::RateRefusal;
@@ -18,7 +18,7 @@ use trunkline_upstream::dispatch::{Call, Dispatch, DispatchFuture};
 use super::Miss;
 use super::exchange::{Exchange, Reader};
 use super::live::Live;
-use super::receive::{Committed, receive};
+use super::receive::Arrived;
 use crate::meter::prompt_estimate;
 use crate::request::{Outgoing, Request};
 use crate::snapshot::{Credential, DeploymentRuntime};
@@ -29,54 +29,75 @@ const CLAMP_MIN: u64 = 16;
 /// The price version of a row whose price nobody knows: its cost is not zero, it is unknown.
 const UNPRICED: &str = "unpriced";
 
-/// Tries one candidate. The one place from which a caller's body leaves for a provider.
-pub(super) async fn try_one(
-    request: &mut Request,
+/// An attempt whose bytes are on their way.
+pub(super) struct Started {
+    /// With its provider.
+    pub(super) exchange: Exchange,
+    /// Who is called.
+    pub(super) deployment: DeploymentIx,
+    /// When it was dispatched.
+    pub(super) dispatched: Instant,
+    /// How long it may take to what.
+    pub(super) deadlines: Deadlines,
+    /// When it is given up whatever comes.
+    pub(super) total: Instant,
+    /// Named edits of its request.
+    pub(super) edits: Vec<Text>,
+    /// Fields that could not be carried.
+    pub(super) losses: Vec<Text>,
+    /// The output cap its hold asked for.
+    pub(super) clamped: Option<u64>,
+    /// The usage-only chunk was asked for by us, not by the caller.
+    pub(super) withhold_usage: bool,
+    /// What has come so far.
+    pub(super) arrived: Arrived,
+}
+
+/// Sends one candidate the request. The one place from which a caller's body leaves for a provider.
+pub(super) async fn begin(
+    request: &Request,
     outgoing: &Outgoing,
     candidate: &Candidate,
     deadline: Instant,
-) -> Result<Committed, Miss> {
-    let snapshot = request.snapshot.clone();
+) -> Result<Started, Miss> {
+    let snapshot = &request.snapshot;
     let (Some(deployment), Some(runtime)) =
         (snapshot.offers.get(candidate.deployment), snapshot.runtime(candidate.deployment))
     else {
         return Err(defect("the plan names a deployment that is not in its snapshot"));
     };
     let now_ms = request.core.clock.monotonic_ms();
-    let place = runtime.account.choose(&runtime.breakers, now_ms).map_err(|rest| resting(rest, now_ms))?;
     let expected = prompt_estimate(&request.skim);
+    let choice = runtime.account.choose(&runtime.breakers, now_ms, expected);
+    let place = choice.map_err(|rest| resting(rest, now_ms))?;
     let permit = runtime.account.rates.admit(now_ms, expected).map_err(|refusal| at_limit(&refusal))?;
     let Some(credential) = runtime.account.credentials.get(place) else {
         return Err(defect("an account has fewer credentials than breakers"));
     };
-    let (hold, bound, cap) = take_hold(request, deployment, candidate)?;
-    let fitted = fit(request, outgoing, deployment, runtime, cap).map_err(|fit| match fit {
+    let (hold, bound, clamped) = take_hold(request, deployment, candidate)?;
+    let fitted = fit(request, outgoing, deployment, runtime, clamped).map_err(|fit| match fit {
         Fit::Not(error) => Miss::Unfit(error),
         Fit::Never(error) => Miss::Refused(error),
     })?;
-    let Fitted { path, headers, body, edits, losses, withhold_usage, reading } = fitted;
-    request.trail.edits = edits;
-    request.trail.losses = losses;
-    request.trail.clamped = cap;
-
-    let opening = opening(request, deployment, credential, bound);
-    let (guard, opened) = request.guard.attempt(hold, opening);
+    let (guard, opened) = request.guard.attempt(hold, opening(request, deployment, credential, bound));
     if opened.await.is_err() {
         guard.release(Some(Cause::Internal));
-        let full = Error::new(
-            ErrorKind::JournalFull,
-            "the journal cannot be written: nothing was sent; try again later",
-        );
-        return Err(Miss::Refused(full));
+        let full = "the journal cannot be written: nothing was sent; try again later";
+        return Err(Miss::Refused(Error::new(ErrorKind::JournalFull, full)));
     }
     let breaker = runtime.breakers.get(place).cloned().unwrap_or_default();
     breaker.begin(now_ms);
+    credential.headroom.spend(now_ms, expected);
     let live = Live {
         guard,
         core: request.core.clone(),
         snapshot: snapshot.clone(),
         deployment: candidate.deployment,
         breaker,
+        in_flight: Some(runtime.pace.begin()),
+        pace: runtime.pace.clone(),
+        headroom: credential.headroom.clone(),
+        stake: None,
         prompt_estimate: expected,
         permit,
         authorization: credential.header.as_ref().map(|(_, value)| value.clone()),
@@ -87,22 +108,59 @@ pub(super) async fn try_one(
     };
     let deadlines = deadlines(request, outgoing, runtime);
     let own = runtime.account.timeouts.total.map(|total| Instant::now() + total);
-    let deadline = own.map_or(deadline, |own| own.min(deadline));
-    let call = Call {
-        origin: credential.origin.clone(),
-        method: http::Method::POST,
-        path,
-        headers,
-        authorization: credential.header.clone(),
-        body,
-        connect_timeout: deadlines.connect,
-        headers_timeout: deadlines.headers,
-    };
-    let reader = Reader::of(&reading, &request.skim, snapshot.limits.event_bytes_max);
-    let dispatch: Arc<dyn Dispatch> = runtime.account.dispatch.clone();
-    let call: DispatchFuture<'static> = Box::pin(async move { dispatch.dispatch(call).await });
-    let exchange = Exchange::new(call, reader, reading, live);
-    receive(request, deployment, exchange, withhold_usage, deadlines, deadline).await
+    let started =
+        Dispatched { live, deadlines, total: own.map_or(deadline, |own| own.min(deadline)), clamped };
+    Ok(started.send(request, runtime, credential, fitted))
+}
+
+/// An attempt that is recorded, before its bytes leave.
+struct Dispatched {
+    live: Live,
+    deadlines: Deadlines,
+    total: Instant,
+    clamped: Option<u64>,
+}
+
+impl Dispatched {
+    fn send(
+        self,
+        request: &Request,
+        runtime: &DeploymentRuntime,
+        credential: &Credential,
+        fitted: Fitted,
+    ) -> Started {
+        let Self { live, deadlines, total, clamped } = self;
+        let Fitted { path, headers, body, edits, losses, withhold_usage, reading } = fitted;
+        let call = Call {
+            origin: credential.origin.clone(),
+            method: http::Method::POST,
+            path,
+            headers,
+            authorization: credential.header.clone(),
+            body,
+            connect_timeout: deadlines.connect,
+            headers_timeout: deadlines.headers,
+        };
+        let reader = Reader::of(&reading, &request.skim, request.snapshot.limits.event_bytes_max);
+        let dispatch: Arc<dyn Dispatch> = runtime.account.dispatch.clone();
+        let call: DispatchFuture<'static> = Box::pin(async move { dispatch.dispatch(call).await });
+        let deployment = live.deployment;
+        let exchange = Exchange::new(call, reader, reading, live);
+        let dispatched = Instant::now();
+        let arrived = Arrived::default();
+        Started {
+            exchange,
+            deployment,
+            dispatched,
+            deadlines,
+            total,
+            edits,
+            losses,
+            clamped,
+            withhold_usage,
+            arrived,
+        }
+    }
 }
 
 fn defect(what: &'static str) -> Miss {

@@ -14,6 +14,7 @@ use trunkline_wire::codec::{AnswerFacts, ErrorWords, FrameClass, Skim};
 use trunkline_wire::framing::sse::SseFramer;
 
 use super::live::{Done, Live};
+use crate::health::Stake;
 use crate::translate::{EventReader, Output, Reading};
 
 /// How long a finished stream may take to close before its connection is given up instead of reused.
@@ -103,7 +104,7 @@ impl Exchange {
         match call.as_mut().await {
             Ok(Response { status, headers, body, .. }) => {
                 open.phase = Phase::Arriving(body);
-                open.live.status = Some(status);
+                open.live.answered(status, &headers);
                 Ok((status, headers))
             }
             Err(error) => {
@@ -192,6 +193,24 @@ impl Exchange {
         Some(live.succeed(facts))
     }
 
+    /// Nobody waits for it any more: another attempt answered, or is asked instead. What became of it, unless it is
+    /// read on for its usage.
+    pub fn cancel(mut self) -> Option<Done> {
+        self.open.take()?.leave(Cause::Cancelled)
+    }
+
+    /// The number of the attempt within its request.
+    pub(super) fn ordinal(&self) -> u8 {
+        self.open.as_ref().map_or(0, |open| open.live.ordinal())
+    }
+
+    /// It is a hedge, and this is what it has taken from their budget.
+    pub(super) fn back(&mut self, stake: Stake) {
+        if let Some(open) = &mut self.open {
+            open.live.stake = Some(stake);
+        }
+    }
+
     /// It failed.
     pub fn fail(mut self, error: &UpstreamError) -> Option<Done> {
         let open = self.open.take()?;
@@ -241,19 +260,34 @@ impl Open {
         }
     }
 
+    /// Leaves it before its end: reads on where the provider goes on billing, settles what is known where not.
+    fn leave(self, cause: Cause) -> Option<Done> {
+        let deployment = self.live.snapshot.offers.get(self.live.deployment);
+        let goes_on = deployment.is_some_and(|it| it.provider.cancel == CancelBilling::GoesOn);
+        let tasks = self.live.core.tasks.clone();
+        let room = tasks.len() < self.live.snapshot.limits.drain.streams_max;
+        if goes_on && room && !matches!(self.phase, Phase::Ended) {
+            self.live.breaker.released();
+            tasks.spawn(self.drain(cause));
+            return None;
+        }
+        let facts = self.facts();
+        Some(self.live.abandon(cause, Some(&facts)))
+    }
+
     /// Reads on without a caller, for the usage at the end, within bounds; then settles.
-    async fn drain(mut self) {
+    async fn drain(mut self, cause: Cause) {
         let limits = self.live.snapshot.limits.drain;
         let facts =
             tokio::time::timeout(limits.time_max, self.read_on(limits.bytes_max)).await.ok().flatten();
         let facts = facts.unwrap_or_else(|| self.facts());
-        self.live.abandon(Cause::ClientClosed, Some(&facts));
+        self.live.abandon(cause, Some(&facts));
     }
 
     async fn read_on(&mut self, bytes_max: usize) -> Option<AnswerFacts> {
         if let Phase::Calling(call) = &mut self.phase {
             let response = call.as_mut().await.ok()?;
-            self.live.status = Some(response.status);
+            self.live.answered(response.status, &response.headers);
             self.phase = Phase::Arriving(response.body);
         }
         if let (Reader::Whole(collected), Phase::Arriving(body)) = (&mut self.reader, &mut self.phase) {
@@ -289,16 +323,8 @@ async fn close(mut body: ResponseBytes) {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let Some(open) = self.open.take() else { return };
-        let deployment = open.live.snapshot.offers.get(open.live.deployment);
-        let goes_on = deployment.is_some_and(|it| it.provider.cancel == CancelBilling::GoesOn);
-        let tasks = open.live.core.tasks.clone();
-        let room = tasks.len() < open.live.snapshot.limits.drain.streams_max;
-        if goes_on && room && !matches!(open.phase, Phase::Ended) {
-            tasks.spawn(open.drain());
-        } else {
-            let facts = open.facts();
-            open.live.abandon(Cause::ClientClosed, Some(&facts));
+        if let Some(open) = self.open.take() {
+            open.leave(Cause::ClientClosed);
         }
     }
 }

@@ -14,7 +14,7 @@ use trunkline_providers::adapter::ErrorAnswer;
 use trunkline_wire::codec::{AnswerFacts, ErrorWords};
 
 use crate::core::Core;
-use crate::health::Breaker;
+use crate::health::{Breaker, Headroom, InFlight, Pace, Stake, Who};
 use crate::meter::{Metered, meter};
 use crate::snapshot::Snapshot;
 
@@ -30,6 +30,14 @@ pub(super) struct Live {
     pub(super) deployment: DeploymentIx,
     /// Remembers how it went.
     pub(super) breaker: Arc<Breaker>,
+    /// Remembers how long it took.
+    pub(super) pace: Arc<Pace>,
+    /// Counts it among those under way.
+    pub(super) in_flight: Option<InFlight>,
+    /// What it has taken from the budget of hedges, if it is one.
+    pub(super) stake: Option<Stake>,
+    /// Remembers what is left of the credential's limits.
+    pub(super) headroom: Arc<Headroom>,
     /// Its place in the windows of the account's own limits.
     pub(super) permit: RatePermit,
     /// Weight of the prompt, for estimates.
@@ -73,9 +81,31 @@ impl Live {
         error
     }
 
+    /// The head of an answer has come: it may say what is left of the provider's limits.
+    pub(super) fn answered(&mut self, status: u16, headers: &HeaderMap) {
+        self.status = Some(status);
+        if let Some(deployment) = self.snapshot.offers.get(self.deployment) {
+            let state = deployment.provider.adapter.rate_limits(headers);
+            let now_ms = self.core.clock.monotonic_ms();
+            self.headroom.observe(now_ms, &state);
+            if !self.headroom.takes(now_ms, self.prompt_estimate) {
+                self.core.measure.touch_now();
+            }
+        }
+    }
+
+    fn who(&self) -> Who {
+        Who::of(self.guard.opening().payer.key)
+    }
+
     fn secret(&self) -> Option<&str> {
         let value = self.authorization.as_ref()?.to_str().ok()?;
         Some(value.strip_prefix("Bearer ").unwrap_or(value)).filter(|secret| !secret.is_empty())
+    }
+
+    /// Its number within the request.
+    pub(super) fn ordinal(&self) -> u8 {
+        self.guard.opening().id.ordinal
     }
 
     /// Milliseconds since dispatch.
@@ -95,20 +125,41 @@ impl Live {
         let metered = self.meter(facts);
         let state =
             if metered.source == UsageSource::Reported { EntryState::Settled } else { EntryState::Estimated };
-        self.breaker.succeeded(self.core.clock.monotonic_ms(), self.first_content_ms.unwrap_or(0));
+        let (now_ms, first_content_ms) = (self.core.clock.monotonic_ms(), self.first_content_ms.unwrap_or(0));
+        if self.breaker.succeeded(now_ms, self.who(), first_content_ms) {
+            tracing::info!(deployment = %self.label(), credential = %self.guard.opening().credential, "breaker closed");
+        }
+        if self.guard.opening().streamed {
+            self.pace.first_content(now_ms, first_content_ms);
+        }
+        self.pace.whole(now_ms, self.elapsed_ms());
+        self.core.measure.touch();
         self.settle(state, metered, facts, None)
     }
 
     /// It failed. What was seen of an answer is counted; a provider that cannot have begun is not charged for.
     pub(super) fn fail(self, error: &UpstreamError, facts: Option<&AnswerFacts>) -> Done {
-        self.breaker.failed(self.core.clock.monotonic_ms(), error);
-        self.core.measure.touch();
+        if self.breaker.failed(self.core.clock.monotonic_ms(), self.who(), error) {
+            tracing::warn!(
+                deployment = %self.label(),
+                credential = %self.guard.opening().credential,
+                cause = error.cause.as_str(),
+                "breaker opened"
+            );
+        }
+        self.core.measure.touch_now();
         self.end(error.cause, facts)
     }
 
     /// The caller left, or the gateway stopped it: nobody's failure.
     pub(super) fn abandon(self, cause: Cause, facts: Option<&AnswerFacts>) -> Done {
+        self.breaker.released();
         self.end(cause, facts)
+    }
+
+    fn label(&self) -> Text {
+        let deployment = self.snapshot.offers.get(self.deployment);
+        deployment.map_or_else(|| Text::from("?"), |deployment| deployment.label.clone())
     }
 
     fn end(self, cause: Cause, facts: Option<&AnswerFacts>) -> Done {
@@ -135,6 +186,10 @@ impl Live {
         cause: Option<Cause>,
     ) -> Done {
         let total_ms = self.elapsed_ms();
+        drop(self.in_flight.take());
+        if let Some(stake) = self.stake.take() {
+            stake.settle(metered.cost);
+        }
         self.permit.correct_tokens(metered.usage.total());
         let settlement = Settlement {
             state,
@@ -155,11 +210,7 @@ impl Live {
         self.core.metrics.attempt_ended(opening, &settlement);
         let receipt = ReceiptAttempt {
             ordinal: opening.id.ordinal,
-            deployment: self
-                .snapshot
-                .offers
-                .get(self.deployment)
-                .map_or_else(|| Text::from("?"), |it| it.label.clone()),
+            deployment: self.label(),
             credential: opening.credential.clone(),
             status: self.status,
             cause,

@@ -9,9 +9,8 @@ use trunkline_domain::plan::Deadlines;
 use trunkline_routing::world::Deployment;
 use trunkline_wire::codec::{AnswerProblem, FrameClass};
 
-use super::Miss;
+use super::attempt::Started;
 use super::exchange::{Exchange, Piece};
-use super::live::Done;
 use crate::request::Request;
 use crate::translate::{Output, Reading, Whole};
 
@@ -58,96 +57,122 @@ pub struct Head {
     pub deadline: Instant,
 }
 
-struct Receiver<'a> {
-    request: &'a mut Request,
-    deployment: &'a Deployment,
-    deadlines: Deadlines,
-    started: Instant,
-    total: Instant,
+/// Why an attempt has no content to show.
+#[derive(Debug)]
+pub(super) enum Short {
+    /// It failed.
+    Failed(UpstreamError),
+    /// It may still come, but somebody else is asked instead.
+    Late,
 }
 
-/// Waits for the commit point.
-pub(super) async fn receive(
-    request: &mut Request,
-    deployment: &Deployment,
-    mut exchange: Exchange,
-    withhold_usage: bool,
-    deadlines: Deadlines,
-    total: Instant,
-) -> Result<Committed, Miss> {
-    let started = Instant::now();
-    let mut receiver = Receiver { request, deployment, deadlines, started, total };
-    let result = receiver.commit(&mut exchange, withhold_usage).await;
-    receiver.request.trail.upstream += started.elapsed();
-    match result {
-        Ok((head, Ready::Whole(Whole { facts, body, losses }))) => {
-            receiver.note(exchange.succeed(&facts));
-            receiver.request.trail.losses.extend(losses);
-            Ok(Committed { head, answer: Begun::Whole(body) })
-        }
-        Ok((head, Ready::Stream(frames))) => {
-            Ok(Committed { head, answer: Begun::Stream(frames, Box::new(exchange)) })
-        }
-        Err(error) => {
-            tracing::debug!(deployment = %deployment.label, cause = error.cause.as_str(), status = error.status, "attempt failed");
-            receiver.note(exchange.fail(&error));
-            Err(Miss::Failed(error))
-        }
+impl From<UpstreamError> for Short {
+    fn from(error: UpstreamError) -> Self {
+        Self::Failed(error)
     }
 }
 
+/// As much of an answer as makes it one.
 #[expect(clippy::large_enum_variant, reason = "made once a request and taken apart at once")]
-enum Ready {
+pub(super) enum Ready {
+    /// All of it.
     Whole(Whole),
+    /// The frames up to and with the first content.
     Stream(Vec<(FrameClass, Output)>),
 }
 
+/// What has come of an answer before it commits: kept beside the waiting, which may be dropped and begun again.
+#[derive(Default)]
+pub(super) struct Arrived {
+    head: Option<(u16, HeaderMap)>,
+    frames: Vec<(FrameClass, Output)>,
+    bytes: usize,
+}
+
+struct Receiver<'a> {
+    request: &'a Request,
+    deployment: &'a Deployment,
+    deadlines: Deadlines,
+    dispatched: Instant,
+    total: Instant,
+    patience: Option<Instant>,
+    withhold_usage: bool,
+}
+
+/// Waits for the commit point, at most until `patience` where somebody else can be asked then. Safe to drop while waiting
+/// and to begin again: it is the exchange's drop that ends the attempt.
+pub(super) async fn receive(
+    request: &Request,
+    started: &mut Started,
+    patience: Option<Instant>,
+) -> Result<(Head, Ready), Short> {
+    let Some(deployment) = request.snapshot.offers.get(started.deployment) else {
+        return Err(UpstreamError::of(Cause::Internal).into());
+    };
+    let &mut Started { deadlines, dispatched, total, withhold_usage, .. } = started;
+    let receiver = Receiver { request, deployment, deadlines, dispatched, total, patience, withhold_usage };
+    receiver.commit(&mut started.exchange, &mut started.arrived).await
+}
+
 impl Receiver<'_> {
-    fn note(&mut self, done: Option<Done>) {
-        if let Some(done) = done {
-            self.request.trail.push(done.receipt, done.cost);
-        }
+    /// Waits for something until a deadline, or until patience ends.
+    async fn wait<T>(
+        &self,
+        deadline: Instant,
+        cause: Cause,
+        something: impl Future<Output = T>,
+    ) -> Result<T, Short> {
+        let hard = deadline.min(self.total);
+        let until = self.patience.map_or(hard, |patience| patience.min(hard));
+        timeout_at(until, something).await.map_err(|_| {
+            let now = Instant::now();
+            if now >= self.total {
+                UpstreamError::of(Cause::TotalTimeout).into()
+            } else if now >= hard {
+                UpstreamError::of(cause).into()
+            } else {
+                Short::Late
+            }
+        })
     }
 
-    async fn commit(
-        &mut self,
-        exchange: &mut Exchange,
-        withhold_usage: bool,
-    ) -> Result<(Head, Ready), UpstreamError> {
-        let first_content = self.started + self.deadlines.first_content;
-        let (status, headers) = match timeout_at(first_content.min(self.total), exchange.head()).await {
-            Ok(Ok(head)) => head,
-            Ok(Err(error)) => {
+    async fn commit(&self, exchange: &mut Exchange, arrived: &mut Arrived) -> Result<(Head, Ready), Short> {
+        let first_content = self.dispatched + self.deadlines.first_content;
+        if arrived.head.is_none() {
+            let head = self.wait(first_content, Cause::HeadersTimeout, exchange.head()).await?;
+            arrived.head = Some(head.map_err(|error| {
                 tracing::debug!(deployment = %self.deployment.label, error = %error, "no answer");
-                return Err(UpstreamError::of(error.cause));
-            }
-            Err(_) => return Err(UpstreamError::of(self.late(Cause::HeadersTimeout))),
+                UpstreamError::of(error.cause)
+            })?);
+        }
+        let Arrived { head: Some((status, headers)), frames, bytes } = arrived else {
+            return Err(UpstreamError::of(Cause::Internal).into());
         };
+        let status = *status;
         if !(200..300).contains(&status) {
-            return Err(self.refusal(exchange, &headers).await);
+            return Err(self.refusal(exchange, headers).await.into());
         }
         let streamed = self.request.skim.stream;
-        let recast = exchange.reading().is_some_and(Reading::is_recast);
-        let events =
-            content_type(&headers).is_some_and(|kind| kind.eq_ignore_ascii_case("text/event-stream"));
-        let head = |receiver: &Self| Head {
-            status,
-            headers: headers.clone(),
-            provider: receiver.deployment.provider.id,
-            provider_name: receiver.deployment.provider.name,
-            model: receiver.deployment.model().clone(),
-            ordinal: u8::try_from(receiver.request.trail.attempts.len() + 1).unwrap_or(u8::MAX),
-            withhold_usage,
-            recast,
-            idle: receiver.deadlines.idle,
-            deadline: receiver.total,
+        let events = content_type(headers).is_some_and(|kind| kind.eq_ignore_ascii_case("text/event-stream"));
+        let ready = if streamed && events {
+            self.first_content(exchange, headers, (&mut *frames, bytes), first_content).await?;
+            Ready::Stream(std::mem::take(frames))
+        } else {
+            Ready::Whole(self.whole_answer(exchange, status, headers, streamed, first_content).await?)
         };
-        if streamed && events {
-            let frames = self.first_content(exchange, &headers, first_content).await?;
-            return Ok((head(self), Ready::Stream(frames)));
-        }
-        let whole = self.whole_answer(exchange, status, &headers, streamed, first_content).await?;
-        Ok((head(self), Ready::Whole(whole)))
+        let head = Head {
+            status,
+            headers: std::mem::take(headers),
+            provider: self.deployment.provider.id,
+            provider_name: self.deployment.provider.name,
+            model: self.deployment.model().clone(),
+            ordinal: exchange.ordinal(),
+            withhold_usage: self.withhold_usage,
+            recast: exchange.reading().is_some_and(Reading::is_recast),
+            idle: self.deadlines.idle,
+            deadline: self.total,
+        };
+        Ok((head, ready))
     }
 
     /// A status other than success: reads the body for the provider's words and classifies.
@@ -171,24 +196,20 @@ impl Receiver<'_> {
         headers: &HeaderMap,
         streamed: bool,
         first_content: Instant,
-    ) -> Result<Whole, UpstreamError> {
+    ) -> Result<Whole, Short> {
         exchange.read_whole();
         let cap = self.request.snapshot.limits.answer_bytes_max;
-        let body = match timeout_at(first_content.min(self.total), exchange.whole(cap)).await {
-            Ok(Ok(body)) => body,
-            Ok(Err(cause)) => return Err(UpstreamError { status: Some(status), ..UpstreamError::of(cause) }),
-            Err(_) => return Err(UpstreamError::of(self.late(Cause::FirstContentTimeout))),
-        };
+        let whole = self.wait(first_content, Cause::FirstContentTimeout, exchange.whole(cap)).await?;
+        let failed = |cause| UpstreamError { status: Some(status), ..UpstreamError::of(cause) };
+        let body = whole.map_err(failed)?;
         let read = exchange.reading().map_or(Err(AnswerProblem::Malformed), |reading| reading.whole(body));
         match read {
             Ok(whole) if !streamed => {
                 exchange.content();
                 Ok(whole)
             }
-            Ok(_) | Err(AnswerProblem::Malformed) => {
-                Err(UpstreamError { status: Some(status), ..UpstreamError::of(Cause::Malformed) })
-            }
-            Err(AnswerProblem::Error(words)) => Err(exchange.classify(headers, Some(&words))),
+            Ok(_) | Err(AnswerProblem::Malformed) => Err(failed(Cause::Malformed).into()),
+            Err(AnswerProblem::Error(words)) => Err(exchange.classify(headers, Some(&words)).into()),
         }
     }
 
@@ -197,44 +218,38 @@ impl Receiver<'_> {
         &self,
         exchange: &mut Exchange,
         headers: &HeaderMap,
+        (frames, bytes): (&mut Vec<(FrameClass, Output)>, &mut usize),
         deadline: Instant,
-    ) -> Result<Vec<(FrameClass, Output)>, UpstreamError> {
-        let mut frames: Vec<(FrameClass, Output)> = Vec::new();
-        let mut kept = 0;
+    ) -> Result<(), Short> {
         loop {
-            let piece = timeout_at(deadline.min(self.total), exchange.piece());
-            let piece = piece.await.map_err(|_| UpstreamError::of(self.late(Cause::FirstContentTimeout)))?;
+            let piece = self.wait(deadline, Cause::FirstContentTimeout, exchange.piece()).await?;
             let (class, output) = match piece {
                 Piece::Event(class, output) => (class, output),
                 Piece::End(output) => {
                     frames.push((FrameClass::Terminal, output));
-                    return Ok(frames);
+                    return Ok(());
                 }
-                Piece::Cut => return Err(UpstreamError::of(Cause::Cut)),
-                Piece::Malformed => return Err(UpstreamError::of(Cause::Malformed)),
+                Piece::Cut => return Err(UpstreamError::of(Cause::Cut).into()),
+                Piece::Malformed => return Err(UpstreamError::of(Cause::Malformed).into()),
             };
             match class {
                 FrameClass::Heartbeat => {}
-                FrameClass::Error(words) => return Err(exchange.classify(headers, Some(&words))),
-                FrameClass::Malformed => return Err(UpstreamError::of(Cause::Malformed)),
+                FrameClass::Error(words) => return Err(exchange.classify(headers, Some(&words)).into()),
+                FrameClass::Malformed => return Err(UpstreamError::of(Cause::Malformed).into()),
                 FrameClass::Preamble | FrameClass::UsageOnly => {
-                    kept += output.iter().map(Bytes::len).sum::<usize>();
-                    if kept > self.request.snapshot.limits.event_bytes_max {
-                        return Err(UpstreamError::of(Cause::Malformed));
+                    *bytes += output.iter().map(Bytes::len).sum::<usize>();
+                    if *bytes > self.request.snapshot.limits.event_bytes_max {
+                        return Err(UpstreamError::of(Cause::Malformed).into());
                     }
                     frames.push((class, output));
                 }
                 FrameClass::Content | FrameClass::Terminal => {
                     exchange.content();
                     frames.push((class, output));
-                    return Ok(frames);
+                    return Ok(());
                 }
             }
         }
-    }
-
-    fn late(&self, cause: Cause) -> Cause {
-        if Instant::now() >= self.total { Cause::TotalTimeout } else { cause }
     }
 }
 

@@ -7,7 +7,7 @@ use trunkline_domain::attempt::{CauseClass, UpstreamError};
 use trunkline_domain::error::UpstreamAnswer;
 use trunkline_domain::{Error, ErrorKind};
 
-use super::Failure;
+use super::walk::Failure;
 
 /// The error for a walk that ended with these failures.
 pub(super) fn of(failures: &[Failure]) -> Error {

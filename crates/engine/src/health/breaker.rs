@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use trunkline_domain::attempt::{Cause, CauseClass, UpstreamError};
+use trunkline_domain::id::KeyId;
 use trunkline_routing::world::Standing;
 
 /// Failures are weighed over two windows of this length, the current and the last.
@@ -35,6 +36,9 @@ pub struct Breaker {
     window: AtomicU64,
     calls: [AtomicU32; 2],
     failures: [AtomicU32; 2],
+    /// Whose calls those were, a bit a key; and whose failed.
+    callers: [AtomicU64; 2],
+    failing: [AtomicU64; 2],
     last_failure_ms: AtomicU64,
     open_until_ms: AtomicU64,
     open_ms: AtomicU64,
@@ -42,6 +46,28 @@ pub struct Breaker {
     barred_until_ms: AtomicU64,
     rate_limited: AtomicBool,
     first_content_ms: AtomicU32,
+}
+
+/// Whose call it is: one of sixty-four marks, by the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Who(u64);
+
+impl Who {
+    /// The mark of a key.
+    pub fn of(key: KeyId) -> Self {
+        Self(1 << (key.0.as_u128() & 63))
+    }
+}
+
+/// A breaker's counts, for people.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BreakerFigures {
+    /// Calls of the last ten to twenty seconds.
+    pub calls: u32,
+    /// Those that failed.
+    pub failures: u32,
+    /// Monotonic millisecond until which it is open; 0 where it is closed.
+    pub open_until_ms: u64,
 }
 
 impl Breaker {
@@ -81,22 +107,28 @@ impl Breaker {
         }
     }
 
-    /// A call ended well.
-    pub fn succeeded(&self, now_ms: u64, first_content_ms: u64) {
-        self.count(now_ms, Outcome::Success);
-        self.open_ms.store(0, Ordering::Relaxed);
+    /// A call ended well. Returns whether that closed the breaker.
+    pub fn succeeded(&self, now_ms: u64, who: Who, first_content_ms: u64) -> bool {
+        self.count(now_ms, who, Outcome::Success);
+        let closed = self.open_ms.swap(0, Ordering::Relaxed) > 0;
         self.probing.store(false, Ordering::Relaxed);
         let new = u32::try_from(first_content_ms).unwrap_or(u32::MAX);
         let old = self.first_content_ms.load(Ordering::Relaxed);
         let average = if old == 0 { new } else { old - (old >> AVERAGE_SHIFT) + (new >> AVERAGE_SHIFT) };
         self.first_content_ms.store(average.max(1), Ordering::Relaxed);
+        closed
     }
 
-    /// A call failed.
-    pub fn failed(&self, now_ms: u64, error: &UpstreamError) {
+    /// A call ended without saying anything about the provider: its caller left, or somebody else answered first.
+    pub fn released(&self) {
+        self.probing.store(false, Ordering::Relaxed);
+    }
+
+    /// A call failed. Returns whether that opened the breaker.
+    pub fn failed(&self, now_ms: u64, who: Who, error: &UpstreamError) -> bool {
         self.probing.store(false, Ordering::Relaxed);
         match error.cause.class() {
-            CauseClass::Caller | CauseClass::Policy => return,
+            CauseClass::Caller | CauseClass::Policy => return false,
             CauseClass::Credential => self.bar(now_ms, Duration::from_millis(REFUSED_MS), error),
             CauseClass::Capacity if error.cause == Cause::RateLimited || error.retry_after.is_some() => {
                 self.bar(now_ms, Duration::from_millis(RATE_LIMITED_MS), error);
@@ -104,13 +136,32 @@ impl Breaker {
             CauseClass::Capacity | CauseClass::Target | CauseClass::Provider | CauseClass::Network => {}
         }
         self.last_failure_ms.store(now_ms.max(1), Ordering::Relaxed);
-        self.count(now_ms, Outcome::Failure);
+        self.count(now_ms, who, Outcome::Failure);
         let was_open_ms = self.open_ms.load(Ordering::Relaxed);
         if was_open_ms > 0 {
             self.open(now_ms, (was_open_ms * 2).min(OPEN_MS_MAX));
-        } else if self.too_many_failures() {
+            return false;
+        }
+        let opens = self.too_many_failures() && self.is_everybodys();
+        if opens {
             self.open(now_ms, OPEN_MS);
         }
+        opens
+    }
+
+    /// Whether any call has ever ended.
+    pub fn was_called(&self) -> bool {
+        self.window.load(Ordering::Relaxed) > 0 || sum(&self.calls) > 0
+    }
+
+    /// Its counts.
+    pub fn figures(&self, now_ms: u64) -> BreakerFigures {
+        let open = self.open_ms.load(Ordering::Relaxed) > 0;
+        let open_until_ms = if open { self.open_until_ms.load(Ordering::Relaxed) } else { 0 };
+        if self.window.load(Ordering::Relaxed) + 1 < now_ms / WINDOW_MS {
+            return BreakerFigures { open_until_ms, ..BreakerFigures::default() };
+        }
+        BreakerFigures { calls: sum(&self.calls), failures: sum(&self.failures), open_until_ms }
     }
 
     fn bar(&self, now_ms: u64, default: Duration, error: &UpstreamError) {
@@ -126,13 +177,20 @@ impl Breaker {
     }
 
     fn too_many_failures(&self) -> bool {
-        let sum =
-            |counts: &[AtomicU32; 2]| counts.iter().map(|count| count.load(Ordering::Relaxed)).sum::<u32>();
         let (calls, failures) = (sum(&self.calls), sum(&self.failures));
         calls >= VOLUME_MIN && failures * 100 >= calls * FAILED_SHARE_PERCENT
     }
 
-    fn count(&self, now_ms: u64, outcome: Outcome) {
+    /// Whether the failures are not those of one key alone while others call too: what one caller does to a provider
+    /// must not take it from the rest.
+    fn is_everybodys(&self) -> bool {
+        let marks = |slots: &[AtomicU64; 2]| {
+            slots.iter().fold(0, |marks, slot| marks | slot.load(Ordering::Relaxed)).count_ones()
+        };
+        marks(&self.failing) > 1 || marks(&self.callers) < 2
+    }
+
+    fn count(&self, now_ms: u64, who: Who, outcome: Outcome) {
         let window = now_ms / WINDOW_MS;
         let before = self.window.swap(window, Ordering::Relaxed);
         let [current, last] = if window.is_multiple_of(2) { [0, 1] } else { [1, 0] };
@@ -143,8 +201,10 @@ impl Breaker {
             }
         }
         add_one(self.calls.get(current));
+        mark(self.callers.get(current), who);
         if outcome == Outcome::Failure {
             add_one(self.failures.get(current));
+            mark(self.failing.get(current), who);
         }
     }
 
@@ -152,6 +212,22 @@ impl Breaker {
         for count in [self.calls.get(slot), self.failures.get(slot)].into_iter().flatten() {
             count.store(0, Ordering::Relaxed);
         }
+        for marks in [self.callers.get(slot), self.failing.get(slot)].into_iter().flatten() {
+            marks.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+fn sum(counts: &[AtomicU32; 2]) -> u32 {
+    counts.iter().map(|count| count.load(Ordering::Relaxed)).fold(0, u32::saturating_add)
+}
+
+/// Sets a key's mark, where it is not set already: an atomic that is only read is shared between cores.
+fn mark(marks: Option<&AtomicU64>, who: Who) {
+    if let Some(marks) = marks
+        && marks.load(Ordering::Relaxed) & who.0 == 0
+    {
+        marks.fetch_or(who.0, Ordering::Relaxed);
     }
 }
 
@@ -171,6 +247,8 @@ fn add_one(count: Option<&AtomicU32>) {
 mod tests {
     use super::*;
 
+    const ONE: Who = Who(1);
+
     fn error(cause: Cause, retry_after_s: Option<u64>) -> UpstreamError {
         UpstreamError { retry_after: retry_after_s.map(Duration::from_secs), ..UpstreamError::of(cause) }
     }
@@ -178,7 +256,7 @@ mod tests {
     #[test]
     fn retry_after_seven_keeps_the_credential_out_for_seven_seconds() {
         let breaker = Breaker::default();
-        breaker.failed(1_000, &error(Cause::RateLimited, Some(7)));
+        breaker.failed(1_000, ONE, &error(Cause::RateLimited, Some(7)));
         assert_eq!(breaker.standing(7_999), Standing::Barred { until_ms: 8_000, rate_limited: true });
         assert_eq!(breaker.standing(8_000), Standing::Degraded);
     }
@@ -187,7 +265,7 @@ mod tests {
     fn a_callers_own_errors_never_count() {
         let breaker = Breaker::default();
         for _ in 0..100 {
-            breaker.failed(1_000, &error(Cause::InvalidRequest, None));
+            breaker.failed(1_000, ONE, &error(Cause::InvalidRequest, None));
         }
         assert_eq!(breaker.standing(1_001), Standing::Healthy);
     }
@@ -196,15 +274,15 @@ mod tests {
     fn it_opens_on_volume_and_closes_when_a_probe_succeeds() {
         let breaker = Breaker::default();
         for _ in 0..4 {
-            breaker.failed(1_000, &error(Cause::ServerError, None));
+            breaker.failed(1_000, ONE, &error(Cause::ServerError, None));
         }
         assert_eq!(breaker.standing(1_001), Standing::Degraded);
-        breaker.failed(1_000, &error(Cause::ServerError, None));
+        breaker.failed(1_000, ONE, &error(Cause::ServerError, None));
         assert_eq!(breaker.standing(1_001), Standing::Open);
         assert_eq!(breaker.standing(6_000), Standing::Degraded);
         breaker.begin(6_000);
         assert_eq!(breaker.standing(6_000), Standing::Open, "one probe at a time");
-        breaker.succeeded(6_100, 20);
+        breaker.succeeded(6_100, ONE, 20);
         assert_eq!(breaker.standing(40_000), Standing::Healthy);
     }
 
@@ -212,10 +290,10 @@ mod tests {
     fn a_failed_probe_doubles_the_wait() {
         let breaker = Breaker::default();
         for _ in 0..5 {
-            breaker.failed(1_000, &error(Cause::ConnectFailed, None));
+            breaker.failed(1_000, ONE, &error(Cause::ConnectFailed, None));
         }
         breaker.begin(6_000);
-        breaker.failed(6_000, &error(Cause::ConnectFailed, None));
+        breaker.failed(6_000, ONE, &error(Cause::ConnectFailed, None));
         assert_eq!(breaker.standing(15_999), Standing::Open);
         assert_eq!(breaker.standing(16_000), Standing::Degraded);
     }
@@ -224,10 +302,34 @@ mod tests {
     fn old_failures_are_forgotten() {
         let breaker = Breaker::default();
         for _ in 0..4 {
-            breaker.failed(1_000, &error(Cause::ServerError, None));
+            breaker.failed(1_000, ONE, &error(Cause::ServerError, None));
         }
-        breaker.succeeded(45_000, 10);
-        breaker.failed(45_001, &error(Cause::ServerError, None));
+        breaker.succeeded(45_000, ONE, 10);
+        breaker.failed(45_001, ONE, &error(Cause::ServerError, None));
         assert_eq!(breaker.standing(45_002), Standing::Degraded);
+    }
+
+    #[test]
+    fn one_abusive_key_does_not_take_a_provider_from_the_others() {
+        let breaker = Breaker::default();
+        breaker.succeeded(1_000, Who(2), 10);
+        for _ in 0..50 {
+            assert!(!breaker.failed(1_000, ONE, &error(Cause::FirstContentTimeout, None)));
+        }
+        assert_eq!(breaker.standing(1_001), Standing::Degraded);
+        assert!(breaker.failed(1_000, Who(2), &error(Cause::ServerError, None)), "the others see it too");
+        assert_eq!(breaker.standing(1_001), Standing::Open);
+    }
+
+    #[test]
+    fn a_probe_whose_caller_left_does_not_keep_the_breaker_open() {
+        let breaker = Breaker::default();
+        for _ in 0..5 {
+            breaker.failed(1_000, ONE, &error(Cause::ServerError, None));
+        }
+        breaker.begin(6_000);
+        assert_eq!(breaker.standing(6_000), Standing::Open);
+        breaker.released();
+        assert_eq!(breaker.standing(6_000), Standing::Degraded, "the next one may probe");
     }
 }

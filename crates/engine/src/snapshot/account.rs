@@ -13,7 +13,7 @@ use trunkline_routing::world::Standing;
 use trunkline_upstream::dispatch::Dispatch;
 use trunkline_upstream::origin::Origin;
 
-use crate::health::Breaker;
+use crate::health::{Breaker, Headroom};
 
 /// One account at one provider.
 pub struct Account {
@@ -45,6 +45,8 @@ pub struct Credential {
     pub header: Option<(HeaderName, HeaderValue)>,
     /// Where its calls go. Connections are not shared between credentials.
     pub origin: Arc<Origin>,
+    /// What is left of its limits at the provider; kept over reloads.
+    pub headroom: Arc<Headroom>,
 }
 
 impl Account {
@@ -68,12 +70,13 @@ impl Account {
         }
     }
 
-    /// Chooses the credential for a call among those that are not barred: the best standing first, taking turns
-    /// among equals. `breakers` are those of the deployment, one per credential.
-    pub fn choose(&self, breakers: &[Arc<Breaker>], now_ms: u64) -> Result<usize, Standing> {
+    /// Chooses the credential for a call of about so many tokens among those that are not barred: the best standing
+    /// first, then those with room in the provider's limits, taking turns among equals. `breakers` are those of the
+    /// deployment, one per credential.
+    pub fn choose(&self, breakers: &[Arc<Breaker>], now_ms: u64, tokens: u64) -> Result<usize, Standing> {
         let count = breakers.len().max(1);
         let start = self.turn.fetch_add(1, Ordering::Relaxed);
-        let mut best: Option<(u8, usize)> = None;
+        let mut best: Option<((u8, bool), usize)> = None;
         let mut rest = Standing::Open;
         for offset in 0..count {
             let place = (start.wrapping_add(offset)) % count;
@@ -87,6 +90,11 @@ impl Account {
                     continue;
                 }
             };
+            let strained = self
+                .credentials
+                .get(place)
+                .is_some_and(|credential| !credential.headroom.takes(now_ms, tokens));
+            let worth = (worth, strained);
             if best.is_none_or(|(known, _)| worth < known) {
                 best = Some((worth, place));
             }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use trunkline_catalogue::{Catalogue, CatalogueError, Status, price_book};
-use trunkline_domain::Text;
+use trunkline_domain::{ModelName, Text};
 use trunkline_providers::spec::{AuthScheme, BaseUrl};
 use trunkline_routing::world::{self, Deployment, Naming, OfferState, OfferTable};
 use trunkline_upstream::auth::{self, AuthError};
@@ -16,6 +16,7 @@ use trunkline_upstream::origin::{Origin, OriginError, PoolClass};
 use super::offers::{self, Found};
 use super::{Account, Credential, Delivery, DeploymentRuntime, Limits, Snapshot};
 use crate::config::{Environment, Loaded, ReadyAccount};
+use crate::health::{Breaker, Pace};
 
 /// The base URL of the provider inside this process.
 const IN_PROCESS: &str = "in-process://sandbox";
@@ -93,13 +94,15 @@ pub fn build(parts: &Parts<'_>) -> Result<Snapshot, BuildError> {
         deployments.extend(deployments_of(parts, ready)?);
         accounts.insert(account.name.clone(), account);
     }
-    let mut kept = KeptBreakers::of(parts.previous);
+    let mut kept = Kept::of(parts.previous);
     let mut runtimes = Vec::with_capacity(deployments.len());
     deployments.retain(|deployment| {
         let Some(account) = accounts.get(&deployment.account) else { return false };
         let breakers =
-            account.credentials.iter().map(|credential| kept.take(&deployment.label, &credential.label));
-        runtimes.push(DeploymentRuntime { account: Arc::clone(account), breakers: breakers.collect() });
+            account.credentials.iter().map(|credential| kept.breaker(&deployment.label, &credential.label));
+        let breakers = breakers.collect();
+        let pace = kept.pace(&deployment.label);
+        runtimes.push(DeploymentRuntime { account: Arc::clone(account), breakers, pace });
         true
     });
     let limits = limits(parts.loaded);
@@ -128,11 +131,21 @@ fn limits(loaded: &Loaded) -> Limits {
     Limits { attempts_max: server.attempts_max, heartbeat: server.heartbeat, ..Limits::default() }
 }
 
+fn names(models: &[ModelName]) -> Vec<Text> {
+    models.iter().map(|model| model.0.clone()).collect()
+}
+
 fn route(route: &crate::config::route::Route) -> world::Route {
     world::Route {
-        targets: route.targets.iter().map(|target| target.0.clone()).collect(),
+        targets: names(&route.targets),
         attempts_max: route.attempts_max,
         timeouts: route.timeouts,
+        hedge: route.hedge,
+        fallbacks: world::Fallbacks {
+            context_length: names(&route.fallbacks.context_length),
+            content_policy: names(&route.fallbacks.content_policy),
+            general: names(&route.fallbacks.general),
+        },
     }
 }
 
@@ -161,6 +174,10 @@ fn account(parts: &Parts<'_>, ready: &ReadyAccount) -> Result<Account, BuildErro
     account.timeouts = settings.timeouts;
     if let Some(before) = parts.previous.and_then(|previous| previous.accounts.get(&settings.name)) {
         account.rates = Arc::clone(&before.rates);
+        for credential in &mut account.credentials {
+            let known = before.credentials.iter().find(|known| known.label == credential.label);
+            credential.headroom = known.map(|known| Arc::clone(&known.headroom)).unwrap_or_default();
+        }
     }
     account.rates.change_limits(settings.limits);
     Ok(account)
@@ -181,7 +198,12 @@ fn credentials(ready: &ReadyAccount, origin: &Origin) -> Result<Vec<Credential>,
     let class = |label: &str| PoolClass::new(&format!("{}/{label}", settings.name));
     if ready.keys.is_empty() {
         let origin = Arc::new(origin.clone().with_class(class("")));
-        return Ok(vec![Credential { label: Text::from(""), header: None, origin }]);
+        return Ok(vec![Credential {
+            label: Text::from(""),
+            header: None,
+            origin,
+            headroom: Arc::default(),
+        }]);
     }
     let mut credentials = Vec::with_capacity(ready.keys.len());
     for key in &ready.keys {
@@ -194,7 +216,7 @@ fn credentials(ready: &ReadyAccount, origin: &Origin) -> Result<Vec<Credential>,
             .transpose()
             .map_err(|source| BuildError::Key { account: settings.name.clone(), source })?;
         let origin = Arc::new(origin.clone().with_class(class(&key.label)));
-        credentials.push(Credential { label: key.label.clone(), header, origin });
+        credentials.push(Credential { label: key.label.clone(), header, origin, headroom: Arc::default() });
     }
     Ok(credentials)
 }
@@ -260,23 +282,34 @@ fn deployment(parts: &Parts<'_>, ready: &ReadyAccount, found: Found) -> Deployme
     }
 }
 
-/// Breakers of the snapshot before, by deployment and credential.
-struct KeptBreakers(HashMap<(Text, Text), Arc<crate::health::Breaker>>);
+/// What was learned under the snapshot before.
+#[derive(Default)]
+struct Kept {
+    /// By deployment and credential.
+    breakers: HashMap<(Text, Text), Arc<Breaker>>,
+    /// By deployment.
+    paces: HashMap<Text, Arc<Pace>>,
+}
 
-impl KeptBreakers {
+impl Kept {
     fn of(previous: Option<&Snapshot>) -> Self {
-        let mut kept = HashMap::new();
-        if let Some(snapshot) = previous {
-            for (deployment, runtime) in snapshot.offers.deployments().iter().zip(&snapshot.runtimes) {
-                for (credential, breaker) in runtime.account.credentials.iter().zip(&runtime.breakers) {
-                    kept.insert((deployment.label.clone(), credential.label.clone()), Arc::clone(breaker));
-                }
+        let mut kept = Self::default();
+        let Some(snapshot) = previous else { return kept };
+        for (deployment, runtime) in snapshot.offers.deployments().iter().zip(&snapshot.runtimes) {
+            kept.paces.insert(deployment.label.clone(), Arc::clone(&runtime.pace));
+            for (credential, breaker) in runtime.account.credentials.iter().zip(&runtime.breakers) {
+                let place = (deployment.label.clone(), credential.label.clone());
+                kept.breakers.insert(place, Arc::clone(breaker));
             }
         }
-        Self(kept)
+        kept
     }
 
-    fn take(&mut self, deployment: &Text, credential: &Text) -> Arc<crate::health::Breaker> {
-        self.0.remove(&(deployment.clone(), credential.clone())).unwrap_or_default()
+    fn breaker(&mut self, deployment: &Text, credential: &Text) -> Arc<Breaker> {
+        self.breakers.remove(&(deployment.clone(), credential.clone())).unwrap_or_default()
+    }
+
+    fn pace(&mut self, deployment: &Text) -> Arc<Pace> {
+        self.paces.remove(deployment).unwrap_or_default()
     }
 }

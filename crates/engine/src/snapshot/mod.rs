@@ -15,10 +15,10 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use trunkline_domain::Text;
 use trunkline_domain::plan::{Deadlines, DeploymentIx};
-use trunkline_routing::world::{Live, OfferTable};
+use trunkline_routing::world::{Live, OfferTable, Quantiles};
 use trunkline_wire::recast::LossPolicy;
 
-use crate::health::Breaker;
+use crate::health::{Breaker, Pace};
 use crate::measure::better;
 
 pub use account::{Account, Credential};
@@ -66,6 +66,8 @@ pub struct DeploymentRuntime {
     pub account: Arc<Account>,
     /// One breaker for each credential of the account, in the same order.
     pub breakers: Vec<Arc<Breaker>>,
+    /// How fast it answers.
+    pub pace: Arc<Pace>,
 }
 
 impl DeploymentRuntime {
@@ -74,8 +76,17 @@ impl DeploymentRuntime {
         let rows = self.breakers.iter().map(|breaker| Live {
             standing: breaker.standing(now_ms),
             first_content_ms: breaker.first_content_ms(),
+            ..Live::default()
         });
-        rows.reduce(better).unwrap_or_default()
+        let quantiles =
+            |quantile: &dyn Fn(u32) -> Option<u32>| Quantiles { p90_ms: quantile(90), p95_ms: quantile(95) };
+        Live {
+            in_flight: self.pace.in_flight(),
+            strained: self.account.credentials.iter().all(|credential| !credential.headroom.takes(now_ms, 1)),
+            first_content: quantiles(&|percent| self.pace.first_content_quantile(now_ms, percent)),
+            whole: quantiles(&|percent| self.pace.whole_quantile(now_ms, percent)),
+            ..rows.reduce(better).unwrap_or_default()
+        }
     }
 }
 

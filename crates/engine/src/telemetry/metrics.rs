@@ -20,6 +20,7 @@ pub struct Metrics {
     cost: Family<TargetLabels, Counter>,
     duration: Family<TargetLabels, Histogram>,
     first_content: Family<TargetLabels, Histogram>,
+    hedges: Counter,
     open_holds: Gauge,
     journal_records: Gauge,
     journal_bytes: Gauge,
@@ -91,6 +92,7 @@ impl Default for Metrics {
             cost: Family::default(),
             duration: Family::new_with_constructor(histogram),
             first_content: Family::new_with_constructor(histogram),
+            hedges: Counter::default(),
             open_holds: Gauge::default(),
             journal_records: Gauge::default(),
             journal_bytes: Gauge::default(),
@@ -120,6 +122,8 @@ impl Default for Metrics {
         );
         let help = "From dispatch to the first content";
         registry.register("first_content_seconds", help, metrics.first_content.clone());
+        let help = "Second attempts made beside a slow one";
+        registry.register("hedges", help, metrics.hedges.clone());
         registry.register("open_holds", "Holds taken and not settled", metrics.open_holds.clone());
         let help = "Journal records that are not in the store yet";
         registry.register("journal_records", help, metrics.journal_records.clone());
@@ -139,6 +143,11 @@ impl Metrics {
     pub fn request_ended(&self, operation: Operation, status: u16, error: Option<ErrorKind>) {
         let error = error.map_or("none", |kind| kind.facts().code);
         self.requests.get_or_create(&RequestLabels { operation: operation.as_str(), status, error }).inc();
+    }
+
+    /// A second attempt was made beside a slow one.
+    pub fn hedged(&self) {
+        self.hedges.inc();
     }
 
     /// A dispatched attempt was settled.

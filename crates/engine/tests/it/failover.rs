@@ -48,6 +48,22 @@ async fn a_429_with_retry_after_7_keeps_that_credential_out() {
 }
 
 #[tokio::test]
+async fn traffic_goes_elsewhere_before_a_provider_refuses_it() {
+    let rig = Rig::new(&TWO_ACCOUNTS.replace("priority = 1", "priority = 0")).await;
+    let last = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let spent = [last("x-ratelimit-remaining-requests", "0"), last("x-ratelimit-reset-requests", "60s")];
+    rig.provider("east").push(Script { headers: spent.into(), ..Script::default() });
+    assert_eq!(rig.chat(&ask("east/m-1")).await.unwrap().status, 200);
+    for _ in 0..10 {
+        let seen = rig.chat(&ask("acme/m")).await.unwrap();
+        let rows = rig.rows_of(seen.request).await;
+        assert_eq!(rows.iter().map(|row| &*row.opening.account).collect::<Vec<_>>(), ["west"]);
+    }
+    let alone = rig.chat(&ask("east/m-1")).await.unwrap();
+    assert_eq!(alone.status, 200, "the last candidate is tried, whatever its provider last said");
+}
+
+#[tokio::test]
 async fn a_body_that_hangs_after_its_headers_ends_at_the_first_content_deadline() {
     let rig = Rig::new(&impatient("first_content_ms")).await;
     rig.provider("east").push(Script::role_then_silence());

@@ -11,6 +11,7 @@ mod examples;
 #[cfg(test)]
 mod failover;
 #[cfg(test)]
+mod patience;
 mod recast;
 mod relay;
 #[cfg(test)]

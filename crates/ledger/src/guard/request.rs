@@ -1,6 +1,7 @@
 //! One request under way: it owns the room in the journal and owes it the request's record.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use trunkline_domain::id::AttemptId;
 use trunkline_domain::ledger::{AttemptOpening, RequestRecord};
@@ -16,6 +17,8 @@ use crate::journal::{Opened, Ticket};
 pub struct RequestGuard {
     ticket: Ticket,
     record: Option<RequestRecord>,
+    /// Opened so far: several may be under way at once.
+    attempts: AtomicU8,
     clock: Arc<dyn Clock>,
     /// Monotonic; when the record began.
     started_ms: u64,
@@ -29,7 +32,7 @@ impl RequestGuard {
     pub fn new(ticket: Ticket, draft: RequestRecord, clock: Arc<dyn Clock>) -> Self {
         let before_ms = clock.now().since(draft.arrived_at);
         let started_ms = clock.monotonic_ms();
-        Self { ticket, record: Some(RequestRecord { attempts: 0, ..draft }), clock, started_ms, before_ms }
+        Self { ticket, record: Some(draft), attempts: AtomicU8::new(0), clock, started_ms, before_ms }
     }
 
     /// The record so far, to add what becomes known on the way, such as losses.
@@ -40,10 +43,12 @@ impl RequestGuard {
     /// Opens the next attempt: queues its opening at once and hands out its guard. The guard of the request numbers the
     /// attempts and states the hold: `opening`'s `id` and `bound` are set here. The attempt's bytes may leave once
     /// [`Opened`] resolves to `Ok`; if it does not, release the guard.
-    pub fn attempt(&mut self, hold: Hold, mut opening: AttemptOpening) -> (AttemptGuard, Opened) {
-        if let Some(record) = &mut self.record {
-            record.attempts = record.attempts.saturating_add(1);
-            opening.id = AttemptId { request: record.id, ordinal: record.attempts };
+    pub fn attempt(&self, hold: Hold, mut opening: AttemptOpening) -> (AttemptGuard, Opened) {
+        let before =
+            self.attempts.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| count.checked_add(1));
+        if let Some(record) = &self.record {
+            let ordinal = before.map_or(u8::MAX, |before| before + 1);
+            opening.id = AttemptId { request: record.id, ordinal };
         }
         opening.bound = hold.amount();
         let opening = Arc::new(opening);
@@ -54,7 +59,7 @@ impl RequestGuard {
 
     /// Attempts opened so far.
     pub fn attempts(&self) -> u8 {
-        self.record.as_ref().map_or(0, |record| record.attempts)
+        self.attempts.load(Ordering::Relaxed)
     }
 
     /// Ends the request: what the caller saw, and the ordinal of the attempt whose answer was delivered.
@@ -66,7 +71,8 @@ impl RequestGuard {
         let Some(record) = self.record.take() else { return };
         let total_ms =
             self.before_ms.saturating_add(self.clock.monotonic_ms().saturating_sub(self.started_ms));
-        self.ticket.record(RequestRecord { total_ms, status, error, final_attempt, ..record });
+        let attempts = self.attempts();
+        self.ticket.record(RequestRecord { total_ms, attempts, status, error, final_attempt, ..record });
     }
 }
 

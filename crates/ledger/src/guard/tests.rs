@@ -91,7 +91,7 @@ fn read(directory: &Path) -> (Vec<AttemptEntry>, Vec<RequestRecord>) {
 #[tokio::test]
 async fn a_failover_leaves_a_void_row_a_settled_row_and_one_record() {
     let room = Room::new();
-    let mut request = room.request().await;
+    let request = room.request().await;
     let (first, opened) = request.attempt(room.hold(600), samples::opening(99, 99));
     opened.await.unwrap();
     room.pass(30);
@@ -119,7 +119,7 @@ async fn a_failover_leaves_a_void_row_a_settled_row_and_one_record() {
 #[tokio::test]
 async fn a_disconnect_charges_the_whole_hold_and_says_so() {
     let room = Room::new();
-    let mut request = room.request().await;
+    let request = room.request().await;
     let (attempt, opened) = request.attempt(room.hold(600), samples::opening(1, 1));
     opened.await.unwrap();
     room.pass(40);
@@ -139,7 +139,7 @@ async fn a_disconnect_charges_the_whole_hold_and_says_so() {
 #[tokio::test]
 async fn a_panic_settles_too() {
     let room = Room::new();
-    let mut request = room.request().await;
+    let request = room.request().await;
     let (attempt, opened) = request.attempt(room.hold(600), samples::opening(1, 1));
     opened.await.unwrap();
     let panicking = std::panic::AssertUnwindSafe(move || {
@@ -169,7 +169,7 @@ async fn a_refused_request_leaves_its_record_without_attempts() {
 #[tokio::test]
 async fn without_a_bound_a_disconnect_is_charged_nothing() {
     let room = Room::new();
-    let mut request = room.request().await;
+    let request = room.request().await;
     let hold = room.account.hold(&[], NanoUsd::MAX, NOW).unwrap();
     let (attempt, opened) = request.attempt(hold, samples::opening(1, 1));
     opened.await.unwrap();

@@ -7,7 +7,7 @@ use trunkline_catalogue::{Capabilities, Fees, Modalities, Offer, PriceList, Rate
 use trunkline_domain::plan::{Deadlines, RoutePlan};
 use trunkline_domain::{Dialect, ModelName, Operation, PricePerMillion, Text, UnixMs, UpstreamModel};
 use trunkline_providers::registry;
-use trunkline_routing::ask::Budgeted;
+use trunkline_routing::ask::{Affinity, Budgeted};
 use trunkline_routing::world::{Live, LiveTable, Naming, OfferState, Route, Standing, Unpriced};
 use trunkline_routing::{Ask, Deployment, OfferTable, PlanError, World, plan};
 use trunkline_wire::codec::Skim;
@@ -61,6 +61,9 @@ pub struct House {
     pub deployments: Vec<Deployment>,
     pub routes: HashMap<Text, Route>,
     pub standings: Vec<Standing>,
+    /// Whole rows, instead of standings.
+    pub lives: Vec<Live>,
+    pub affinity: Option<Affinity>,
     pub budgeted: Option<Budgeted>,
 }
 
@@ -75,8 +78,12 @@ impl House {
 
     pub fn plan(&self, skim: &Skim, seed: u64) -> Result<RoutePlan, PlanError> {
         let table = self.table();
-        let rows =
-            self.standings.iter().map(|standing| Live { standing: *standing, first_content_ms: 0 }).collect();
+        let standing = |standing: &Standing| Live { standing: *standing, ..Live::default() };
+        let rows = if self.lives.is_empty() {
+            self.standings.iter().map(standing).collect()
+        } else {
+            self.lives.clone()
+        };
         let live = LiveTable { version: 1, rows };
         let world = World { offers: &table, live: &live, now: UnixMs(0), monotonic_ms: 1_000 };
         plan(
@@ -90,6 +97,7 @@ impl House {
                 attempts_max: 4,
                 total: Deadlines::default().total,
                 seed,
+                affinity: self.affinity,
             },
         )
     }

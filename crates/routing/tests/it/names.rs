@@ -1,7 +1,6 @@
 //! From a name to deployments.
 
 use trunkline_domain::Text;
-use trunkline_domain::plan::Timeouts;
 use trunkline_routing::PlanError;
 use trunkline_routing::world::{Naming, Route};
 
@@ -15,9 +14,7 @@ fn house() -> House {
         deployment("other", "n", "rival/n", "1"),
     ]);
     let targets = vec![Text::from("acme/n"), Text::from("east/m-1")];
-    house
-        .routes
-        .insert(Text::from("fast"), Route { targets, attempts_max: Some(2), timeouts: Timeouts::default() });
+    house.routes.insert(Text::from("fast"), Route { targets, attempts_max: Some(2), ..Route::default() });
     house
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod catalogue;
 mod config;
 mod config_view;
 pub(crate) mod explain;
+mod health;
 mod key_edit;
 pub(crate) mod key_view;
 mod keys;
@@ -113,6 +114,7 @@ fn api() -> Router<AdminState> {
         .route("/catalogue/rollback", post(catalogue::roll_back))
         .route("/models", get(models::models))
         .route("/providers", get(providers::providers))
+        .route("/health/deployments", get(health::deployments))
         .route("/explain", post(explain::explain_request))
         .fallback(no_such_path)
         .method_not_allowed_fallback(wrong_method)

@@ -70,7 +70,17 @@ async fn every_path_wants_an_admin_token_and_a_callers_key_is_none() {
     let callers = format!("Bearer {}", gateway.key);
     let token = Admin::of(&gateway).token;
     let unknown = format!("{token}x");
-    for path in ["/keys", "/usage", "/config", "/catalogue", "/models", "/providers", "/no-such-path", ""] {
+    for path in [
+        "/keys",
+        "/usage",
+        "/config",
+        "/catalogue",
+        "/models",
+        "/providers",
+        "/health/deployments",
+        "/no-such-path",
+        "",
+    ] {
         let path = format!("/admin/v1{path}");
         for credential in [None, Some(&*callers), Some(&*unknown), Some("Bearer "), Some(&*token)] {
             let answer = ask(&gateway, Method::GET, &path, credential, Vec::new()).await;
@@ -297,6 +307,21 @@ async fn a_reload_says_every_problem_and_keeps_the_last_good_one() {
     let taken = admin.send(Method::POST, "/config/reload", "").await.json();
     assert_eq!((&taken["ok"], &taken["problems"]), (&json!(true), &json!([])));
     assert_eq!(gateway.post(CHAT, &chat("a")).await.status, 200);
+}
+
+#[tokio::test]
+async fn how_deployments_are_doing_is_told_of_those_that_were_called() {
+    let gateway = Gateway::start("");
+    let admin = Admin::of(&gateway);
+    assert_eq!(admin.get("/health/deployments").await.json(), json!({ "deployments": [] }));
+    gateway.post(CHAT, &chat("sandbox/echo-small")).await;
+    let told = admin.get("/health/deployments").await.json();
+    let one = &told["deployments"][0];
+    assert_eq!((&one["deployment"], &one["standing"]), (&json!("sandbox/echo-small"), &json!("healthy")));
+    assert_eq!((&one["credentials"][0]["calls"], &one["credentials"][0]["failures"]), (&json!(1), &json!(0)));
+    let all = admin.get("/health/deployments?all=true").await.json();
+    assert!(all["deployments"].as_array().unwrap().len() > 1);
+    assert_eq!(admin.get("/health/deployments?al=true").await.status, 400);
 }
 
 #[tokio::test]
