@@ -112,7 +112,7 @@ impl Offer {
     pub fn serves(&self, operation: Operation) -> bool {
         match operation {
             _ if self.other_interface => false,
-            Operation::Chat => self.kind == Kind::Chat,
+            Operation::Chat | Operation::CountTokens => self.kind == Kind::Chat,
             Operation::TextCompletion => self.kind == Kind::Completion || self.completes_text,
             Operation::Embeddings => self.kind == Kind::Embedding,
         }

@@ -53,6 +53,8 @@ pub enum Operation {
     TextCompletion,
     /// Vectors for texts.
     Embeddings,
+    /// How many tokens a conversation has; no value of OpenTelemetry's.
+    CountTokens,
 }
 
 impl Operation {
@@ -62,6 +64,7 @@ impl Operation {
             Self::Chat => "chat",
             Self::TextCompletion => "text_completion",
             Self::Embeddings => "embeddings",
+            Self::CountTokens => "count_tokens",
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use trunkline_domain::id::RequestId;
 use trunkline_domain::ledger::{Payer, RequestRecord};
 use trunkline_domain::plan::{AttemptLimits, RoutePlan, Step, Timeouts};
-use trunkline_domain::{Error, ErrorKind, ModelName, Text};
+use trunkline_domain::{Error, ErrorKind, ModelName, Operation, Text};
 use trunkline_ledger::guard::RequestGuard;
 use trunkline_ledger::journal::Ticket;
 use trunkline_ledger::window::{RatePermit, RateRefusal};
@@ -22,7 +22,7 @@ use trunkline_wire::recast::LossPolicy;
 
 use crate::core::Core;
 use crate::deliver::Refusal;
-use crate::inbound::{Body, Inbound, PathFacts};
+use crate::inbound::{Body, Inbound, PathFacts, Purpose};
 use crate::keys::KeyRecord;
 use crate::meter::prompt_estimate;
 use crate::request::{Outgoing, ReceiptWish, Request, Trail};
@@ -58,15 +58,19 @@ pub(crate) async fn admit(
     inbound: Inbound,
     arrived: Instant,
 ) -> Result<Admitted, Refusal> {
-    let Inbound { origin, dialect, path, headers, body } = inbound;
+    let Inbound { origin, dialect, path, purpose, headers, body } = inbound;
     let codec = codec_for(dialect);
+    let operation = match purpose {
+        Purpose::Answer => codec.operation(),
+        Purpose::Count => Operation::CountTokens,
+    };
     let ticket = ticket(core).await?;
     let arrived_at = core.clock.now();
     let mut guard =
-        RequestGuard::new(ticket, draft(codec, &key, id, &headers, arrived_at), core.clock.clone());
+        RequestGuard::new(ticket, draft(operation, &key, id, &headers, arrived_at), core.clock.clone());
     let read = match read(codec, path.as_ref(), &headers, body.await) {
         Ok(read) => read,
-        Err(error) => return Err(refuse_early(core, codec, guard, error)),
+        Err(error) => return Err(refuse_early(core, operation, guard, error)),
     };
     let payer = payer(&key, &read.skim);
     if let Some(record) = guard.record_mut() {
@@ -74,9 +78,9 @@ pub(crate) async fn admit(
         record.streamed = read.skim.stream;
         record.model_asked = ModelName(cut(&read.skim.model));
     }
-    let permit = match take_rate(core, &key, &read.skim) {
+    let permit = match take_rate(core, &key, operation, &read.skim) {
         Ok(permit) => permit,
-        Err(error) => return Err(refuse_early(core, codec, guard, error)),
+        Err(error) => return Err(refuse_early(core, operation, guard, error)),
     };
     let mut delivery = snapshot.delivery(&read.skim.model);
     if read.skim.wishes.strict == Some(true) {
@@ -112,6 +116,7 @@ pub(crate) async fn admit(
         id,
         origin,
         codec,
+        operation,
         key,
         payer,
         skim: read.skim,
@@ -144,7 +149,7 @@ async fn ticket(core: &Core) -> Result<Ticket, Error> {
 }
 
 fn draft(
-    codec: &'static dyn Codec,
+    operation: Operation,
     key: &KeyRecord,
     id: RequestId,
     headers: &HeaderMap,
@@ -154,7 +159,7 @@ fn draft(
     RequestRecord {
         id,
         payer: Some(payer(key, &Skim::default())),
-        operation: codec.operation(),
+        operation,
         streamed: false,
         model_asked: ModelName::from(""),
         client_request_id,
@@ -203,13 +208,17 @@ pub(crate) fn skim(
     Ok(skim)
 }
 
-fn refuse_early(core: &Core, codec: &'static dyn Codec, guard: RequestGuard, error: Error) -> Refusal {
-    core.metrics.request_ended(codec.operation(), error.status(), Some(error.kind));
+fn refuse_early(core: &Core, operation: Operation, guard: RequestGuard, error: Error) -> Refusal {
+    core.metrics.request_ended(operation, error.status(), Some(error.kind));
     guard.finish(error.status(), Some(Text::from(error.kind.facts().code)), None);
     Refusal::from(error)
 }
 
-fn take_rate(core: &Core, key: &KeyRecord, skim: &Skim) -> Result<RatePermit, Error> {
+fn take_rate(core: &Core, key: &KeyRecord, operation: Operation, skim: &Skim) -> Result<RatePermit, Error> {
+    if operation == Operation::CountTokens {
+        let permit = key.rates.admit(core.clock.monotonic_ms(), 0);
+        return permit.map_err(|refusal| over_limit(&refusal));
+    }
     let output = skim.output_max.as_ref().map_or(OUTPUT_EXPECTED, |max| max.tokens);
     let tokens = prompt_estimate(skim).saturating_add(output.saturating_mul(u64::from(skim.choices)));
     key.rates.admit(core.clock.monotonic_ms(), tokens).map_err(|refusal| over_limit(&refusal))

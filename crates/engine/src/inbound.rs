@@ -19,10 +19,21 @@ pub struct Inbound {
     pub dialect: Dialect,
     /// What its path says, where the dialect says it there and not in the body.
     pub path: Option<PathFacts>,
+    /// What is wanted.
+    pub purpose: Purpose,
     /// Its headers, credentials included.
     pub headers: HeaderMap,
     /// Its body, not yet read.
     pub body: BodySource,
+}
+
+/// What a request wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// An answer.
+    Answer,
+    /// The number of tokens of its prompt.
+    Count,
 }
 
 /// What the path of a request says of it: Gemini's names the model, and whether and how to stream.

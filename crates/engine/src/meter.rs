@@ -25,6 +25,11 @@ pub(crate) fn prompt_estimate(skim: &Skim) -> u64 {
     skim.text_bytes.div_ceil(BYTES_PER_TOKEN)
 }
 
+/// Counting tokens is free where it is offered at all, whatever a price list says of answers.
+pub(crate) fn counted() -> Metered {
+    Metered { source: UsageSource::Reported, ..Metered::default() }
+}
+
 /// Meters an answer from what it said about itself: reported before estimated.
 pub(crate) fn meter(
     deployment: &Deployment,

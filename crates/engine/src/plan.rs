@@ -6,12 +6,12 @@ use std::sync::Arc;
 use trunkline_domain::id::RequestId;
 use trunkline_domain::plan::{Exclusion, ExclusionReason, RoutePlan};
 use trunkline_domain::receipt::{AffinityBy, Receipt, Versions};
-use trunkline_domain::{Error, ErrorKind, Text};
+use trunkline_domain::{Dialect, Error, ErrorKind, Operation, Text};
 use trunkline_ledger::Clock;
 use trunkline_routing::ask::{Affinity, Budgeted};
 use trunkline_routing::world::LiveTable;
 use trunkline_routing::{Ask, PlanError, World, explain};
-use trunkline_wire::codec::{Codec, Skim};
+use trunkline_wire::codec::Skim;
 use trunkline_wire::envelope::Envelope;
 
 use crate::Engine;
@@ -33,12 +33,12 @@ impl<'a> Question<'a> {
         core: &'a Core,
         snapshot: &'a Snapshot,
         key: &'a KeyRecord,
-        codec: &'static dyn Codec,
+        (dialect, operation): (Dialect, Operation),
         (envelope, skim): (&Envelope, &'a Skim),
     ) -> Self {
         let ask = Ask {
-            operation: codec.operation(),
-            dialect: codec.dialect(),
+            operation,
+            dialect,
             skim,
             scope: &key.facts.models,
             budgeted: if key.cells.is_empty() { Budgeted::No } else { Budgeted::Yes },
@@ -126,7 +126,8 @@ pub(crate) async fn decide(request: &mut Request, outgoing: &mut Outgoing) -> Re
 
 fn attempt(request: &mut Request, envelope: &Envelope) -> Result<RoutePlan, PlanError> {
     let asked = (envelope, &request.skim);
-    let question = Question::new(&request.core, &request.snapshot, &request.key, request.codec, asked);
+    let language = (request.codec.dialect(), request.operation);
+    let question = Question::new(&request.core, &request.snapshot, &request.key, language, asked);
     let plan = question.plan();
     let explained = (request.receipt == ReceiptWish::Full).then(|| question.explain(&plan, Some(request.id)));
     request.trail.explained = explained;

@@ -13,7 +13,7 @@ use trunkline_domain::id::RequestId;
 use trunkline_domain::ledger::Payer;
 use trunkline_domain::plan::RoutePlan;
 use trunkline_domain::receipt::{Receipt, ReceiptAttempt};
-use trunkline_domain::{Error, NanoUsd, Text, UnixMs};
+use trunkline_domain::{Error, NanoUsd, Operation, Text, UnixMs};
 use trunkline_ledger::guard::RequestGuard;
 use trunkline_ledger::window::RatePermit;
 use trunkline_wire::codec::{Codec, FieldError, Skim};
@@ -36,6 +36,8 @@ pub struct Request {
     pub origin: Origin,
     /// Its language.
     pub codec: &'static dyn Codec,
+    /// What is asked.
+    pub operation: Operation,
     /// The key that asked.
     pub key: Arc<KeyRecord>,
     /// Who pays.
@@ -126,6 +128,11 @@ impl Request {
         self.close(status, None, Some(final_attempt));
     }
 
+    /// The request ended with an answer nobody but the gateway gave.
+    pub fn finish_alone(self, status: u16) {
+        self.close(status, None, None);
+    }
+
     /// The request ended with an error, before or after its head was sent.
     pub fn fail(self, status: u16, error: &Error) {
         self.close(status, Some(error), None);
@@ -139,7 +146,7 @@ impl Request {
             record.losses = std::mem::take(&mut self.trail.losses);
         }
         let code = error.map(|error| error.kind.facts().code);
-        self.core.metrics.request_ended(self.codec.operation(), status, error.map(|error| error.kind));
+        self.core.metrics.request_ended(self.operation, status, error.map(|error| error.kind));
         self.guard.finish(status, code.map(Text::from), final_attempt);
     }
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tokio::time::{Instant, timeout};
+use trunkline_domain::error::Fault;
 use trunkline_domain::id::RequestId;
-use trunkline_domain::{Error, ErrorKind};
+use trunkline_domain::{Error, ErrorKind, Operation};
 use uuid::Uuid;
 
 use crate::admit::{Admitted, admit};
@@ -15,6 +16,7 @@ use crate::core::Core;
 use crate::deliver::stream::Manner;
 use crate::deliver::{self, Refusal};
 use crate::inbound::Inbound;
+use crate::request::{Outgoing, Request};
 use crate::{execute, plan};
 
 impl From<Error> for Refusal {
@@ -37,6 +39,9 @@ pub(crate) async fn serve(core: &Arc<Core>, inbound: Inbound) -> Result<Answer, 
     let key = authenticate(&core.keys, &inbound.headers, core.clock.now()).await?;
     let id = RequestId(Uuid::now_v7());
     let Admitted { mut request, mut outgoing } = admit(core, snapshot, key, id, inbound, arrived).await?;
+    if request.operation == Operation::CountTokens {
+        return count(request, outgoing).await;
+    }
     if let Err(error) = plan::decide(&mut request, &mut outgoing).await {
         return Err(deliver::refuse(request, error));
     }
@@ -56,5 +61,23 @@ pub(crate) async fn serve(core: &Arc<Core>, inbound: Inbound) -> Result<Answer, 
         Ok((request, Ok(committed))) => Ok(deliver::deliver(request, committed)),
         Ok((request, Err(error))) => Err(deliver::refuse(request, error)),
         Err(_) => Ok(deliver::stream::deliver_waiting(headers, manner, pending)),
+    }
+}
+
+/// Counts the tokens of a prompt: by the model's own provider, where it counts in the caller's dialect; an estimate is
+/// given where none does, or none can now.
+async fn count(mut request: Request, mut outgoing: Outgoing) -> Result<Answer, Refusal> {
+    let counted = match plan::decide(&mut request, &mut outgoing).await {
+        Ok(()) => execute::run(&mut request, &outgoing).await,
+        Err(error) => Err(error),
+    };
+    match counted {
+        Ok(committed) => Ok(deliver::deliver(request, committed)),
+        Err(error)
+            if error.kind.facts().fault == Fault::Upstream || error.kind == ErrorKind::NothingCapable =>
+        {
+            deliver::estimate(request)
+        }
+        Err(error) => Err(deliver::refuse(request, error)),
     }
 }

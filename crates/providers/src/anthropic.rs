@@ -12,7 +12,7 @@ use trunkline_wire::quirks::Quirks;
 
 use crate::adapter::{Adapter, PrepareError, UpstreamRequest};
 use crate::rate_limits::{RateLimitState, default_rate_limits};
-use crate::spec::{Api, AuthScheme, BaseUrl, Listing, ListingShape, Proof, ProviderSpec, Target};
+use crate::spec::{Answering, Api, AuthScheme, BaseUrl, Listing, ListingShape, Proof, ProviderSpec, Target};
 
 /// Anthropic.
 pub(crate) static SPEC: ProviderSpec = ProviderSpec {
@@ -27,6 +27,7 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     apis: &[Api { operation: Operation::Chat, dialect: Dialect::AnthropicMessages, path: "/messages" }],
     quirks: Quirks::REFERENCE,
     listing: Some(Listing { path: "/models?limit=1000", shape: ListingShape::Data }),
+    counts_tokens: true,
     adapter: &Anthropic,
     proof: Proof::Proven,
     ..ProviderSpec::COMPATIBLE
@@ -41,7 +42,10 @@ struct Anthropic;
 
 impl Adapter for Anthropic {
     /// A caller of this dialect says for itself which version it speaks.
-    fn prepare(&self, _target: &Target<'_>, request: &mut UpstreamRequest) -> Result<(), PrepareError> {
+    fn prepare(&self, target: &Target<'_>, request: &mut UpstreamRequest) -> Result<(), PrepareError> {
+        if target.answering == Answering::Counted {
+            request.path.push_str("/count_tokens");
+        }
         request.headers.entry(VERSION).or_insert(OUR_VERSION);
         Ok(())
     }
@@ -65,7 +69,6 @@ impl Adapter for Anthropic {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::Answering;
 
     #[test]
     fn a_callers_version_goes_before_ours() {

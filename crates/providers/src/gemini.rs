@@ -31,6 +31,7 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     quirks: Quirks::REFERENCE,
     // Its listing names models under `models`, as `models/…`: another shape than any known here.
     listing: None,
+    counts_tokens: true,
     adapter: &Gemini,
     proof: Proof::Proven,
     ..ProviderSpec::COMPATIBLE
@@ -49,6 +50,7 @@ impl Adapter for Gemini {
         let method = match target.answering {
             Answering::Whole => Method::GenerateContent,
             Answering::Streamed => Method::StreamGenerateContent,
+            Answering::Counted => Method::CountTokens,
         };
         request.path = ModelPath { model: target.model.as_str(), method }.to_upstream();
         Ok(())
@@ -106,6 +108,7 @@ mod tests {
         for (answering, expected) in [
             (Answering::Whole, "/models/gemini-3-flash:generateContent"),
             (Answering::Streamed, "/models/gemini-3-flash:streamGenerateContent?alt=sse"),
+            (Answering::Counted, "/models/gemini-3-flash:countTokens"),
         ] {
             let target = Target { base_url, model: &model, api: &SPEC.apis[0], options: &[], answering };
             let mut request =

@@ -33,6 +33,8 @@ pub struct ProviderSpec {
     pub listing: Option<Listing>,
     /// Whether closing the connection stops its bill.
     pub cancel: CancelBilling,
+    /// Whether it counts the tokens of a prompt for nothing ([`Answering::Counted`]).
+    pub counts_tokens: bool,
     /// What data cannot say.
     pub adapter: &'static dyn Adapter,
     /// How far this file has been proven.
@@ -156,6 +158,7 @@ impl ProviderSpec {
         quirks: Quirks { done_marker: DoneMarker::Optional, ..Quirks::REFERENCE },
         listing: Some(Listing::OPENAI),
         cancel: CancelBilling::GoesOn,
+        counts_tokens: false,
         adapter: &Plain,
         proof: Proof::Unverified,
     };
@@ -200,4 +203,6 @@ pub enum Answering {
     Whole,
     /// As a stream.
     Streamed,
+    /// With the number of the prompt's tokens only.
+    Counted,
 }

@@ -48,7 +48,12 @@ pub struct Deployment {
 
 impl Deployment {
     /// The API that serves an operation asked for in a dialect: the one that speaks it, else one it can be recast to.
+    /// Tokens are counted in the dialect of the conversation only.
     pub fn api(&self, operation: Operation, dialect: Dialect) -> Option<&'static Api> {
+        if operation == Operation::CountTokens {
+            let counts = self.provider.counts_tokens;
+            return self.provider.api(Operation::Chat, dialect).filter(|_| counts);
+        }
         let spoken = self.provider.api(operation, dialect);
         spoken.or_else(|| {
             let mut others = self.provider.apis.iter().filter(|api| api.operation == operation);

@@ -5,7 +5,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use http::request::Parts;
-use http::{Method, StatusCode, Uri};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use trunkline_domain::{Dialect, Error, ErrorKind};
 
 use crate::app::App;
@@ -17,7 +17,8 @@ use crate::render;
 const BASES: [&str; 2] = ["/v1", "/api/v1"];
 const BARE: &str = "";
 /// Google's base paths: its clients' default, and the stable one.
-const GEMINI_BASES: [&str; 2] = ["/v1beta", "/v1"];
+const GEMINI_BASES: [&str; 2] = [GEMINI_BETA, "/v1"];
+const GEMINI_BETA: &str = "/v1beta";
 
 /// The routes callers reach.
 pub(crate) fn public(app: App) -> Router {
@@ -28,12 +29,18 @@ pub(crate) fn public(app: App) -> Router {
             .inference(base, "/completions", Dialect::OpenaiCompletions)
             .inference(base, "/embeddings", Dialect::OpenaiEmbeddings)
             .inference(base, "/messages", Dialect::AnthropicMessages)
+            .count(base, "/messages/count_tokens", Dialect::AnthropicMessages)
             .question(base, "/models", models::list)
             .question(base, "/models/{*id}", models::one_or_its_endpoints);
     }
     for base in GEMINI_BASES {
         surface = surface.gemini(base);
     }
+    surface = surface.question(GEMINI_BETA, "/models", models::list_gemini).question(
+        GEMINI_BETA,
+        "/models/{*id}",
+        models::one_gemini,
+    );
     for base in BASES {
         surface = surface
             .explanation(base, "/explain")
@@ -55,6 +62,13 @@ impl Surface {
         Self(self.0.route(&format!("{base}{path}"), post(serve)))
     }
 
+    /// A route that answers how long a prompt is.
+    fn count(self, base: &str, path: &str, dialect: Dialect) -> Self {
+        let count =
+            move |State(app): State<App>, request: Request| inference::count_tokens(app, dialect, request);
+        Self(self.0.route(&format!("{base}{path}"), post(count)))
+    }
+
     /// Gemini's routes, whose path names the model and what is asked of it.
     fn gemini(self, base: &str) -> Self {
         let serve = |State(app): State<App>, request: Request| inference::serve_gemini(app, request);
@@ -73,7 +87,8 @@ impl Surface {
         F: Future<Output = Result<Response, Error>> + Send + 'static,
     {
         let ask = move |State(app): State<App>, parts: Parts| async move {
-            answer(app, parts).await.unwrap_or_else(|error| render::plain(&error))
+            let dialect = dialect_of(&parts.uri, &parts.headers);
+            answer(app, parts).await.unwrap_or_else(|error| render::error_in(dialect, &error))
         };
         Self(self.0.route(&format!("{base}{path}"), get(ask)))
     }
@@ -83,24 +98,36 @@ impl Surface {
     }
 }
 
-async fn nothing_there(uri: Uri) -> Response {
+/// The dialect of whoever asks for a path, as far as path and headers tell it: errors come in that.
+fn dialect_of(uri: &Uri, headers: &HeaderMap) -> Dialect {
+    if uri.path().starts_with(GEMINI_BETA) {
+        Dialect::GeminiGenerate
+    } else if headers.contains_key("anthropic-version") || uri.path().contains("/messages") {
+        Dialect::AnthropicMessages
+    } else {
+        Dialect::OpenaiChat
+    }
+}
+
+async fn nothing_there(uri: Uri, headers: HeaderMap) -> Response {
     let message = format!(
         "there is no {}: POST /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/messages, \
-         /v1beta/models/{{model}}:generateContent, :streamGenerateContent, /v1/explain; GET /v1/models, \
+         /v1/messages/count_tokens, \
+         /v1beta/models/{{model}}:generateContent, :streamGenerateContent, :countTokens, /v1/explain; GET /v1/models, \
          /v1/models/{{id}}, /v1/models/{{author}}/{{slug}}/endpoints, /v1/providers, /v1/generation?id=, /v1/key; \
          the same under /api/v1",
         query::shown(uri.path())
     );
-    render::plain(&Error::new(ErrorKind::NotFound, message))
+    render::error_in(dialect_of(&uri, &headers), &Error::new(ErrorKind::NotFound, message))
 }
 
 /// The `allow` header is added by the router, which knows what the path has.
-async fn other_method(method: Method, uri: Uri) -> Response {
+async fn other_method(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let message = format!(
         "{} does not take {method}: the `allow` header names what it takes",
         query::shown(uri.path())
     );
-    render::plain(&Error::new(ErrorKind::MethodNotAllowed, message))
+    render::error_in(dialect_of(&uri, &headers), &Error::new(ErrorKind::MethodNotAllowed, message))
 }
 
 /// Whether the process answers.

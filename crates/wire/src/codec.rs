@@ -61,6 +61,11 @@ pub trait Codec: Send + Sync {
         self.comment(&format!("trunkline_receipt {receipt}"))
     }
 
+    /// The answer to how many tokens a prompt has; `None` where the dialect has no such question.
+    fn token_count(&self, _tokens: u64) -> Option<Bytes> {
+        None
+    }
+
     /// The body of an error answer.
     fn error_body(&self, error: &Error) -> Bytes;
 

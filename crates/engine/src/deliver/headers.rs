@@ -14,6 +14,7 @@ const ATTEMPTS: HeaderName = HeaderName::from_static("x-trunkline-attempts");
 const LOSSES: HeaderName = HeaderName::from_static("x-trunkline-losses");
 const CLAMPED: HeaderName = HeaderName::from_static("x-trunkline-clamped");
 const OVERHEAD: HeaderName = HeaderName::from_static("x-trunkline-overhead-us");
+const ESTIMATED: HeaderName = HeaderName::from_static("x-trunkline-estimated");
 const COST: HeaderName = HeaderName::from_static("x-trunkline-cost-usd");
 /// The most of a list that is put into a header.
 const LIST_BYTES_MAX: usize = 1_024;
@@ -25,6 +26,14 @@ pub(super) fn common(request: &Request) -> HeaderMap {
     let attempts = request.trail.attempts.len();
     headers.insert(ATTEMPTS, HeaderValue::from(attempts));
     limits(&mut headers, &request.key.rates.figures(request.core.clock.monotonic_ms()));
+    headers
+}
+
+/// Headers of an estimate of the gateway's own.
+pub(super) fn estimated(request: &Request) -> HeaderMap {
+    let mut headers = common(request);
+    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(ESTIMATED, HeaderValue::from_static("true"));
     headers
 }
 

@@ -5,10 +5,11 @@ mod buffered;
 mod headers;
 pub mod stream;
 
-use trunkline_domain::Error;
+use trunkline_domain::{Error, ErrorKind};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, AnswerBody};
 use crate::execute::{Begun, Committed};
+use crate::meter::prompt_estimate;
 use crate::request::Request;
 
 /// A refusal, with what its answer's headers still need.
@@ -27,6 +28,17 @@ pub(crate) fn deliver(request: Request, committed: Committed) -> Answer {
         Begun::Whole(body) => buffered::deliver(request, &head, body),
         Begun::Stream(frames, exchange) => stream::deliver(request, head, frames, exchange),
     }
+}
+
+/// Answers how many tokens a prompt has with what the gateway itself makes of it, and says so.
+pub(crate) fn estimate(request: Request) -> Result<Answer, Refusal> {
+    let Some(body) = request.codec.token_count(prompt_estimate(&request.skim)) else {
+        let message = "this dialect has no question for the number of tokens";
+        return Err(refuse(request, Error::new(ErrorKind::NotFound, message)));
+    };
+    let headers = headers::estimated(&request);
+    request.finish_alone(200);
+    Ok(Answer { status: 200, headers, body: AnswerBody::Full(body) })
 }
 
 /// Ends a request with an error.

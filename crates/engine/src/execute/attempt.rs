@@ -229,7 +229,7 @@ fn opening(
         id: AttemptId { request: request.id, ordinal: request.guard.attempts().saturating_add(1) },
         origin: request.origin,
         payer: request.payer.clone(),
-        operation: request.codec.operation(),
+        operation: request.operation,
         streamed: request.skim.stream,
         model_asked: trunkline_domain::ModelName(request.skim.model.clone()),
         model: trunkline_domain::ModelName(deployment.model().clone()),

@@ -7,7 +7,7 @@ use trunkline_domain::attempt::{Cause, UpstreamError};
 use trunkline_domain::ledger::{EntryState, Settlement};
 use trunkline_domain::plan::DeploymentIx;
 use trunkline_domain::receipt::{Receipt, ReceiptAttempt};
-use trunkline_domain::{NanoUsd, Text, UnixMs, UpstreamModel, Usage, UsageSource};
+use trunkline_domain::{NanoUsd, Operation, Text, UnixMs, UpstreamModel, Usage, UsageSource};
 use trunkline_ledger::guard::AttemptGuard;
 use trunkline_ledger::window::RatePermit;
 use trunkline_providers::adapter::ErrorAnswer;
@@ -15,7 +15,7 @@ use trunkline_wire::codec::{AnswerFacts, ErrorWords};
 
 use crate::core::Core;
 use crate::health::{Breaker, Headroom, InFlight, Pace, Stake, Who};
-use crate::meter::{Metered, meter};
+use crate::meter::{Metered, counted, meter};
 use crate::snapshot::Snapshot;
 
 /// Everything an attempt needs to be settled; independent of the request, so it can outlive it.
@@ -174,6 +174,9 @@ impl Live {
     }
 
     pub(super) fn meter(&self, facts: &AnswerFacts) -> Metered {
+        if self.guard.opening().operation == Operation::CountTokens {
+            return counted();
+        }
         let deployment = self.snapshot.offers.get(self.deployment);
         deployment.map(|it| meter(it, facts, self.prompt_estimate, self.started_at)).unwrap_or_default()
     }

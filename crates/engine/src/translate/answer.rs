@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use smallvec::{SmallVec, smallvec};
-use trunkline_domain::Text;
 use trunkline_domain::chat::ChatRequest;
+use trunkline_domain::{Text, Usage};
 use trunkline_wire::codec::{AnswerFacts, AnswerProblem, Codec, ErrorWords, FrameClass, Skim, StreamTap};
 use trunkline_wire::frame::Frame;
 use trunkline_wire::quirks::Quirks;
@@ -29,6 +29,8 @@ enum Way {
     Relay(&'static dyn Codec),
     /// They do not.
     Recast(Arc<Recast>),
+    /// A number of tokens, in the dialect of both.
+    Count(&'static dyn Codec),
 }
 
 /// What it takes to recast an answer.
@@ -64,6 +66,11 @@ impl Reading {
         Self { quirks, way: Way::Relay(codec) }
     }
 
+    /// A number of tokens instead of an answer.
+    pub(crate) fn count(codec: &'static dyn Codec) -> Self {
+        Self { quirks: Quirks::REFERENCE, way: Way::Count(codec) }
+    }
+
     /// An answer in another dialect.
     pub(crate) fn recast(
         caller: &'static dyn ChatCodec,
@@ -85,7 +92,7 @@ impl Reading {
     /// Reads a streamed answer.
     pub(crate) fn events(&self, skim: &Skim) -> EventReader {
         match &self.way {
-            Way::Relay(codec) => EventReader::Relay(codec.stream_tap(skim, &self.quirks)),
+            Way::Relay(codec) | Way::Count(codec) => EventReader::Relay(codec.stream_tap(skim, &self.quirks)),
             Way::Recast(recast) => {
                 let stream =
                     StreamRecast::new(recast.provider, &self.quirks, recast.caller, &recast.identity());
@@ -100,6 +107,12 @@ impl Reading {
             Way::Relay(codec) => {
                 Ok(Whole { facts: codec.read_answer(&body, &self.quirks)?, body, losses: Vec::new() })
             }
+            Way::Count(_) if body.trim_ascii_start().starts_with(b"{") => {
+                // Nothing was consumed, and that is known.
+                let facts = AnswerFacts { usage: Some(Usage::default()), ..AnswerFacts::default() };
+                Ok(Whole { facts, body, losses: Vec::new() })
+            }
+            Way::Count(_) => Err(AnswerProblem::Malformed),
             Way::Recast(recast) => {
                 let response = recast.provider.decode_response(&body, &self.quirks)?;
                 let mut losses = Losses::default();
@@ -112,7 +125,7 @@ impl Reading {
     /// Reads a provider's error body.
     pub(crate) fn error(&self, body: &[u8]) -> Option<ErrorWords> {
         match &self.way {
-            Way::Relay(codec) => codec.read_error(body),
+            Way::Relay(codec) | Way::Count(codec) => codec.read_error(body),
             Way::Recast(recast) => recast.provider.read_error(body),
         }
     }

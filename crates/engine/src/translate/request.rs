@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 use trunkline_domain::chat::ChatRequest;
-use trunkline_domain::{Error, ErrorKind, Text};
+use trunkline_domain::{Error, ErrorKind, Operation, Text};
 use trunkline_providers::adapter::UpstreamRequest;
 use trunkline_providers::spec::{Answering, Api, Target};
 use trunkline_routing::world::Deployment;
@@ -58,7 +58,7 @@ pub(crate) fn fit(
     output_cap: Option<u64>,
 ) -> Result<Fitted, Fit> {
     let codec = request.codec;
-    let api = deployment.api(codec.operation(), codec.dialect()).ok_or_else(|| {
+    let api = deployment.api(request.operation, codec.dialect()).ok_or_else(|| {
         Fit::Never(Error::new(
             ErrorKind::Internal,
             "a defect of the gateway: the plan names a deployment that does not do the operation",
@@ -77,7 +77,11 @@ pub(crate) fn fit(
         model: &deployment.offer.upstream_id,
         api,
         options: &runtime.account.options,
-        answering: if request.skim.stream { Answering::Streamed } else { Answering::Whole },
+        answering: match request.operation {
+            Operation::CountTokens => Answering::Counted,
+            _ if request.skim.stream => Answering::Streamed,
+            Operation::Chat | Operation::TextCompletion | Operation::Embeddings => Answering::Whole,
+        },
     };
     deployment.provider.adapter.prepare(&target, &mut upstream).map_err(|error| {
         let message = format!("the account {} cannot serve this request: {}", deployment.account, error.0);
@@ -124,7 +128,12 @@ fn relay<'a>(
         recast: None,
         losses: names(&losses),
         withhold_usage,
-        reading: Reading::relay(codec, *quirks),
+        reading: match request.operation {
+            Operation::CountTokens => Reading::count(codec),
+            Operation::Chat | Operation::TextCompletion | Operation::Embeddings => {
+                Reading::relay(codec, *quirks)
+            }
+        },
     })
 }
 

@@ -19,7 +19,7 @@ use trunkline_engine::answer::AnswerBody;
 use trunkline_engine::clock::SystemClock;
 use trunkline_engine::config::{AnyModel, Environment, Loaded, check, discover};
 use trunkline_engine::configurator::Configurator;
-use trunkline_engine::inbound::{Body, Inbound};
+use trunkline_engine::inbound::{Body, Inbound, Purpose};
 use trunkline_engine::mint::{self, KeySpec};
 use trunkline_engine::{Engine, EngineParts};
 use trunkline_ledger::Clock;
@@ -147,7 +147,7 @@ impl Rig {
         headers.insert("authorization", format!("Bearer {}", self.key.expose()).parse().unwrap());
         let bytes = Bytes::from(body.to_owned());
         let body = Box::pin(async move { Ok(Body { bytes, memory: None }) });
-        Inbound { origin: Origin::Caller, dialect, path: None, headers, body }
+        Inbound { origin: Origin::Caller, dialect, path: None, purpose: Purpose::Answer, headers, body }
     }
 
     /// Sends a chat request and reads its answer to the end.

@@ -36,7 +36,7 @@ fn sort_fits(operation: Operation, offer: &Offer) -> bool {
         return false;
     }
     match operation {
-        Operation::Chat => offer.kind == Kind::Chat,
+        Operation::Chat | Operation::CountTokens => offer.kind == Kind::Chat,
         Operation::TextCompletion => offer.kind != Kind::Embedding,
         Operation::Embeddings => offer.kind == Kind::Embedding,
     }

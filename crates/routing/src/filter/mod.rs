@@ -3,8 +3,8 @@
 mod capability;
 mod health;
 
-use trunkline_domain::NanoUsd;
 use trunkline_domain::plan::{DeploymentIx, ExclusionReason};
+use trunkline_domain::{NanoUsd, Operation};
 
 use crate::ask::{Ask, Budgeted};
 use crate::bound::{self, NoBound};
@@ -34,6 +34,10 @@ fn scope(ask: &Ask<'_>, tier_name: &str, deployment: &Deployment) -> Result<(), 
 }
 
 fn price(world: &World<'_>, ask: &Ask<'_>, deployment: &Deployment) -> Result<NanoUsd, ExclusionReason> {
+    // Counting is free where it is offered at all.
+    if ask.operation == Operation::CountTokens {
+        return Ok(NanoUsd::ZERO);
+    }
     match bound::bound(deployment, ask.skim, None, world.now) {
         Ok(bound) => Ok(bound),
         Err(NoBound::Unpriced) if deployment.unpriced == Unpriced::Serve && ask.budgeted == Budgeted::No => {

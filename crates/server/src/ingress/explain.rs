@@ -1,13 +1,13 @@
 //! `POST /v1/explain`: what would be done with a body of any dialect, without sending anything.
 //!
-//! The dialect is that of `?operation=chat|completions|embeddings`, or is told from the body: `messages` make it a
-//! chat, `prompt` a completion, `input` an embedding.
+//! The dialect is that of `?operation=chat|completions|embeddings|messages|generate_content`, or is told from the body:
+//! `messages` make it a chat, `prompt` a completion, `input` an embedding, `contents` Gemini's.
 
 use axum::extract::Request;
 use axum::response::Response;
 use trunkline_domain::attempt::Origin;
 use trunkline_domain::{Dialect, Error, ErrorKind};
-use trunkline_engine::inbound::Inbound;
+use trunkline_engine::inbound::{Inbound, Purpose};
 use trunkline_wire::envelope::Envelope;
 
 use crate::app::App;
@@ -35,7 +35,14 @@ async fn try_explain(app: &App, request: Request) -> Result<trunkline_domain::re
     };
     let body = Box::pin(std::future::ready(Ok(body)));
     app.engine
-        .explain(Inbound { origin: Origin::Caller, dialect, path: None, headers: parts.headers, body })
+        .explain(Inbound {
+            origin: Origin::Caller,
+            dialect,
+            path: None,
+            purpose: Purpose::Answer,
+            headers: parts.headers,
+            body,
+        })
         .await
 }
 
@@ -44,8 +51,10 @@ pub(crate) fn named(operation: &str) -> Result<Dialect, Error> {
         "chat" => Ok(Dialect::OpenaiChat),
         "completions" | "text_completion" => Ok(Dialect::OpenaiCompletions),
         "embeddings" => Ok(Dialect::OpenaiEmbeddings),
+        "messages" => Ok(Dialect::AnthropicMessages),
+        "generate_content" => Ok(Dialect::GeminiGenerate),
         _ => {
-            let message = "operation is one of chat, completions, embeddings";
+            let message = "operation is one of chat, completions, embeddings, messages, generate_content";
             Err(Error::new(ErrorKind::InvalidRequest, message).about("operation"))
         }
     }
@@ -59,11 +68,12 @@ pub(crate) fn told(bytes: &bytes::Bytes) -> Result<Dialect, Error> {
         ("messages", Dialect::OpenaiChat),
         ("prompt", Dialect::OpenaiCompletions),
         ("input", Dialect::OpenaiEmbeddings),
+        ("contents", Dialect::GeminiGenerate),
     ];
     let sign = signs.into_iter().find(|(field, _)| envelope.contains(field));
     sign.map(|(_, dialect)| dialect).ok_or_else(|| {
-        let message = "the body has neither `messages`, `prompt` nor `input`: name what it is with \
-                       ?operation=chat, completions or embeddings";
+        let message = "the body has neither `messages`, `prompt`, `input` nor `contents`: name what it is with \
+                       ?operation=chat, completions, embeddings, messages or generate_content";
         Error::new(ErrorKind::InvalidRequest, message)
     })
 }

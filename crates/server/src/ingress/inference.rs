@@ -6,7 +6,7 @@ use axum::extract::{Path, Request};
 use axum::response::Response;
 use trunkline_domain::attempt::Origin;
 use trunkline_domain::{Dialect, Error, ErrorKind, Text};
-use trunkline_engine::inbound::{Inbound, PathFacts};
+use trunkline_engine::inbound::{Inbound, PathFacts, Purpose};
 use trunkline_wire::gemini::path::{Framing, Method, ModelPath};
 
 use crate::app::App;
@@ -15,25 +15,36 @@ use crate::render;
 
 /// Serves a request written in a dialect whose body says everything.
 pub(crate) async fn serve(app: App, dialect: Dialect, request: Request) -> Response {
-    serve_addressed(app, dialect, None, request).await
+    ask(app, (dialect, Purpose::Answer), None, request).await
 }
 
-/// Serves a request of Gemini's, whose path names the model and whether to stream.
+/// Answers how many tokens a prompt of a dialect has.
+pub(crate) async fn count_tokens(app: App, dialect: Dialect, request: Request) -> Response {
+    ask(app, (dialect, Purpose::Count), None, request).await
+}
+
+/// Serves a request of Gemini's, whose path names the model and what is asked of it.
 pub(crate) async fn serve_gemini(app: App, mut request: Request) -> Response {
-    let path = match request.extract_parts::<Path<String>>().await {
+    let dialect = Dialect::GeminiGenerate;
+    let asked = match request.extract_parts::<Path<String>>().await {
         Ok(Path(rest)) => read_path(&rest, request.uri().query()),
         Err(error) => Err(Error::new(ErrorKind::InvalidRequest, format!("the path cannot be read: {error}"))),
     };
-    match path {
-        Ok(path) => serve_addressed(app, Dialect::GeminiGenerate, Some(path), request).await,
-        Err(error) => render::error_in(Dialect::GeminiGenerate, &error),
+    match asked {
+        Ok((purpose, path)) => ask(app, (dialect, purpose), Some(path), request).await,
+        Err(error) => render::error_in(dialect, &error),
     }
 }
 
-async fn serve_addressed(app: App, dialect: Dialect, path: Option<PathFacts>, request: Request) -> Response {
+async fn ask(
+    app: App,
+    (dialect, purpose): (Dialect, Purpose),
+    path: Option<PathFacts>,
+    request: Request,
+) -> Response {
     let (parts, body) = request.into_parts();
     let body = app.bodies.source(&parts.headers, body);
-    let inbound = Inbound { origin: Origin::Caller, dialect, path, headers: parts.headers, body };
+    let inbound = Inbound { origin: Origin::Caller, dialect, path, purpose, headers: parts.headers, body };
     match app.engine.serve(inbound).await {
         Ok(answer) => render::answer(answer),
         Err(refusal) => render::refusal(dialect, refusal),
@@ -41,20 +52,24 @@ async fn serve_addressed(app: App, dialect: Dialect, path: Option<PathFacts>, re
 }
 
 /// `{model}:{method}`, below `/models/`.
-fn read_path(rest: &str, query: Option<&str>) -> Result<PathFacts, Error> {
-    let stream = match ModelPath::parse(&format!("models/{rest}")) {
-        Some(ModelPath { method: Method::GenerateContent, .. }) => None,
-        Some(ModelPath { method: Method::StreamGenerateContent, .. }) => Some(Framing::of_query(query)),
-        Some(ModelPath { method: Method::CountTokens, .. }) | None => {
+fn read_path(rest: &str, query: Option<&str>) -> Result<(Purpose, PathFacts), Error> {
+    let facts = |stream| {
+        let model = rest.rsplit_once(':').map_or(rest, |(model, _)| model);
+        PathFacts { model: Text::from(model), stream }
+    };
+    match ModelPath::parse(&format!("models/{rest}")).map(|path| path.method) {
+        Some(Method::GenerateContent) => Ok((Purpose::Answer, facts(None))),
+        Some(Method::StreamGenerateContent) => Ok((Purpose::Answer, facts(Some(Framing::of_query(query))))),
+        Some(Method::CountTokens) => Ok((Purpose::Count, facts(None))),
+        None => {
             let message = format!(
-                "there is no models/{}: a model has the methods :generateContent and :streamGenerateContent",
+                "there is no models/{}: a model has the methods :generateContent, :streamGenerateContent and \
+                 :countTokens",
                 shown(rest)
             );
-            return Err(Error::new(ErrorKind::NotFound, message));
+            Err(Error::new(ErrorKind::NotFound, message))
         }
-    };
-    let model = rest.rsplit_once(':').map_or(rest, |(model, _)| model);
-    Ok(PathFacts { model: Text::from(model), stream })
+    }
 }
 
 #[cfg(test)]
@@ -63,13 +78,17 @@ mod tests {
 
     #[test]
     fn a_path_says_what_is_asked_of_which_model() {
-        let read = |rest, query| read_path(rest, query).map(|facts| (facts.model.to_string(), facts.stream));
-        assert_eq!(read("m:generateContent", None).unwrap(), ("m".into(), None));
+        let facts = |model: &str, stream| PathFacts { model: model.into(), stream };
+        assert_eq!(read_path("m:generateContent", None).unwrap(), (Purpose::Answer, facts("m", None)));
         assert_eq!(
-            read("google/m:free:streamGenerateContent", Some("alt=sse")).unwrap(),
-            ("google/m:free".into(), Some(Framing::Sse))
+            read_path("google/m:free:streamGenerateContent", Some("alt=sse")).unwrap(),
+            (Purpose::Answer, facts("google/m:free", Some(Framing::Sse)))
         );
-        assert_eq!(read("m:streamGenerateContent", None).unwrap().1, Some(Framing::JsonArray));
-        assert_eq!(read("m:embedContent", None).unwrap_err().kind, ErrorKind::NotFound);
+        assert_eq!(
+            read_path("m:streamGenerateContent", None).unwrap(),
+            (Purpose::Answer, facts("m", Some(Framing::JsonArray)))
+        );
+        assert_eq!(read_path("m:countTokens", None).unwrap(), (Purpose::Count, facts("m", None)));
+        assert_eq!(read_path("m:embedContent", None).unwrap_err().kind, ErrorKind::NotFound);
     }
 }

@@ -179,7 +179,7 @@ fn provider_name(row: &AttemptEntry) -> &str {
 
 const fn api_type(operation: Operation) -> &'static str {
     match operation {
-        Operation::Chat | Operation::TextCompletion => "completions",
+        Operation::Chat | Operation::TextCompletion | Operation::CountTokens => "completions",
         Operation::Embeddings => "embeddings",
     }
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod generation;
 pub(crate) mod key;
+mod listings;
 pub(crate) mod models;
 mod price;
 pub(crate) mod providers;

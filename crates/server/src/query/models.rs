@@ -18,14 +18,14 @@ use trunkline_routing::world::{Deployment, Live, Naming, OfferTable, Standing};
 
 use super::price::Pricing;
 use super::shape::{self, Architecture, Model, NameKind};
-use super::{Data, shown};
+use super::{Data, listings, shown};
 use crate::app::App;
 use crate::render;
 
 /// The most names a 404 suggests.
 const SUGGESTIONS_MAX: usize = 5;
 
-/// Every model and route.
+/// Every model and route: in Anthropic's form for its clients, which name a version, and in OpenAI's for all others.
 pub(crate) async fn list(app: App, parts: Parts) -> Result<Response, Error> {
     #[derive(Serialize)]
     struct List<'a> {
@@ -33,20 +33,45 @@ pub(crate) async fn list(app: App, parts: Parts) -> Result<Response, Error> {
         data: Vec<Model<'a>>,
     }
     let view = View::for_caller(&app, &parts).await?;
-    Ok(render::json(&List { object: "list", data: view.models() }))
+    let models = view.models();
+    if listings::wants_anthropic(&parts.headers) {
+        return Ok(render::json(&listings::anthropic(&models)));
+    }
+    Ok(render::json(&List { object: "list", data: models }))
+}
+
+/// Every model and route, in Google's form.
+pub(crate) async fn list_gemini(app: App, parts: Parts) -> Result<Response, Error> {
+    let view = View::for_caller(&app, &parts).await?;
+    Ok(render::json(&listings::gemini(&view.models())))
+}
+
+/// One model by any of its names, in Google's form.
+pub(crate) async fn one_gemini(app: App, mut parts: Parts) -> Result<Response, Error> {
+    let view = View::for_caller(&app, &parts).await?;
+    let id = id(&mut parts).await?;
+    Ok(render::json(&listings::gemini_model(&view.model(&id)?)))
 }
 
 /// One model by any of its names, or, with `/endpoints` behind it, everybody who serves it.
 pub(crate) async fn one_or_its_endpoints(app: App, mut parts: Parts) -> Result<Response, Error> {
     let view = View::for_caller(&app, &parts).await?;
-    let path = parts.extract::<Path<String>>().await;
-    let Path(id) = path.map_err(|error| {
-        Error::new(ErrorKind::InvalidRequest, format!("the model's name in the path cannot be read: {error}"))
-    })?;
+    let id = id(&mut parts).await?;
     match id.strip_suffix("/endpoints") {
         Some(id) => Ok(render::json(&Data { data: view.endpoints(id)? })),
+        None if listings::wants_anthropic(&parts.headers) => {
+            Ok(render::json(&listings::anthropic_model(&view.model(&id)?)))
+        }
         None => Ok(render::json(&view.model(&id)?)),
     }
+}
+
+/// The model's name in the path.
+async fn id(parts: &mut Parts) -> Result<String, Error> {
+    let path = parts.extract::<Path<String>>().await;
+    path.map(|Path(id)| id).map_err(|error| {
+        Error::new(ErrorKind::InvalidRequest, format!("the model's name in the path cannot be read: {error}"))
+    })
 }
 
 /// What one key sees.

@@ -42,6 +42,34 @@ pub(super) struct Model<'a> {
     accounts: Vec<&'a str>,
 }
 
+impl Model<'_> {
+    pub(super) fn id(&self) -> &str {
+        self.id
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.name
+    }
+
+    /// Whether it can be talked to.
+    pub(super) fn chats(&self) -> bool {
+        self.operations.contains(&Operation::Chat.as_str())
+    }
+
+    /// Seconds since 1970.
+    pub(super) fn created(&self) -> i64 {
+        self.created
+    }
+
+    pub(super) fn context_length(&self) -> Option<u64> {
+        self.context_length
+    }
+
+    pub(super) fn output_max(&self) -> Option<u64> {
+        self.top_provider.max_completion_tokens
+    }
+}
+
 /// What a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NameKind {

@@ -15,6 +15,7 @@
 mod admin;
 mod bodies;
 mod cli;
+mod dialects;
 mod errors;
 mod inference;
 mod kill;

@@ -129,7 +129,9 @@ mod tests {
             reads_back(cause, cause.as_str());
         }
         reads_back(&Origin::Caller, Origin::Caller.as_str());
-        for operation in [Operation::Chat, Operation::TextCompletion, Operation::Embeddings] {
+        for operation in
+            [Operation::Chat, Operation::TextCompletion, Operation::Embeddings, Operation::CountTokens]
+        {
             reads_back(&operation, operation.as_str());
         }
         for source in [UsageSource::Reported, UsageSource::Estimated, UsageSource::Absent] {

@@ -89,6 +89,11 @@ impl Codec for GeminiCodec {
         Bytes::from_static(b"\n\n")
     }
 
+    /// `CountTokensResponse` (<https://ai.google.dev/api/tokens>).
+    fn token_count(&self, tokens: u64) -> Option<Bytes> {
+        Some(Bytes::from(format!("{{\"totalTokens\":{tokens}}}")))
+    }
+
     fn error_body(&self, error: &Error) -> Bytes {
         error::body(error)
     }
