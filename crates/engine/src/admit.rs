@@ -90,24 +90,11 @@ pub(crate) async fn admit(
         Some(b"full") => ReceiptWish::Full,
         _ => ReceiptWish::None,
     };
-    let plan = RoutePlan {
-        root: Step::InOrder { steps: Vec::new(), on: trunkline_domain::plan::CauseSet::default() },
-        limits: AttemptLimits {
-            attempts_max: snapshot.limits.attempts_max,
-            total: snapshot.limits.deadlines.total,
-            content_budget: None,
-            timeouts: Timeouts::default(),
-        },
-        excluded: Vec::new(),
-        affinity: None,
-        world_version: 0,
-        seed: 0,
-    };
     let outgoing = Outgoing {
         envelope: read.envelope,
         decoded: OnceLock::new(),
         headers: crossing(codec, &headers),
-        plan,
+        plan: undecided(&snapshot),
         memory: read.body.memory,
     };
     let request = Request {
@@ -130,6 +117,23 @@ pub(crate) async fn admit(
         trail: Trail::default(),
     };
     Ok(Admitted { request, outgoing })
+}
+
+/// A plan nobody has made yet.
+fn undecided(snapshot: &Snapshot) -> RoutePlan {
+    RoutePlan {
+        root: Step::InOrder { steps: Vec::new(), on: trunkline_domain::plan::CauseSet::default() },
+        limits: AttemptLimits {
+            attempts_max: snapshot.limits.attempts_max,
+            total: snapshot.limits.deadlines.total,
+            content_budget: None,
+            timeouts: Timeouts::default(),
+        },
+        excluded: Vec::new(),
+        affinity: None,
+        world_version: 0,
+        seed: 0,
+    }
 }
 
 /// A place in the journal: waiting for one is back-pressure at the door, within reason.

@@ -76,7 +76,7 @@ async fn count(mut request: Request, mut outgoing: Outgoing) -> Result<Answer, R
         Err(error)
             if error.kind.facts().fault == Fault::Upstream || error.kind == ErrorKind::NothingCapable =>
         {
-            deliver::estimate(request)
+            Ok(deliver::estimate(request))
         }
         Err(error) => Err(deliver::refuse(request, error)),
     }

@@ -61,9 +61,9 @@ pub trait Codec: Send + Sync {
         self.comment(&format!("trunkline_receipt {receipt}"))
     }
 
-    /// The answer to how many tokens a prompt has; `None` where the dialect has no such question.
-    fn token_count(&self, _tokens: u64) -> Option<Bytes> {
-        None
+    /// The answer to how many tokens a prompt has.
+    fn token_count(&self, tokens: u64) -> Bytes {
+        Bytes::from(format!("{{\"input_tokens\":{tokens}}}"))
     }
 
     /// The body of an error answer.

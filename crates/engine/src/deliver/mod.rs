@@ -5,7 +5,7 @@ mod buffered;
 mod headers;
 pub mod stream;
 
-use trunkline_domain::{Error, ErrorKind};
+use trunkline_domain::Error;
 
 use crate::answer::{Answer, AnswerBody};
 use crate::execute::{Begun, Committed};
@@ -31,14 +31,11 @@ pub(crate) fn deliver(request: Request, committed: Committed) -> Answer {
 }
 
 /// Answers how many tokens a prompt has with what the gateway itself makes of it, and says so.
-pub(crate) fn estimate(request: Request) -> Result<Answer, Refusal> {
-    let Some(body) = request.codec.token_count(prompt_estimate(&request.skim)) else {
-        let message = "this dialect has no question for the number of tokens";
-        return Err(refuse(request, Error::new(ErrorKind::NotFound, message)));
-    };
+pub(crate) fn estimate(request: Request) -> Answer {
+    let body = request.codec.token_count(prompt_estimate(&request.skim));
     let headers = headers::estimated(&request);
     request.finish_alone(200);
-    Ok(Answer { status: 200, headers, body: AnswerBody::Full(body) })
+    Answer { status: 200, headers, body: AnswerBody::Full(body) }
 }
 
 /// Ends a request with an error.

@@ -3,6 +3,8 @@
 #![cfg_attr(test, expect(unreachable_pub, reason = "the modules of a test binary are its only readers"))]
 
 #[cfg(test)]
+mod allocations;
+#[cfg(test)]
 mod budgets;
 #[cfg(test)]
 mod discovery;

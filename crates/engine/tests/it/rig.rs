@@ -104,12 +104,18 @@ impl Rig {
         let setup = || Setup { key: Some("provider-key-canary".to_owned()), ..Setup::default() };
         let providers: HashMap<_, _> =
             hosts.map(|host| (host, FakeProvider::new(setup()).unwrap())).collect();
+        let network = Arc::new(Network(providers.clone()));
+        Self { providers, ..Self::over(network, toml, spec).await }
+    }
+
+    /// An engine over another network.
+    pub async fn over(network: Arc<dyn Dispatch>, toml: &str, spec: KeySpec) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (journal, _) = Journal::open(JournalOptions::new(folder.path())).unwrap();
         let store = Arc::new(MemoryStore::new());
         tokio::spawn(journal.drainer().run(store.clone(), std::future::pending()));
         let configurator = Configurator::new(
-            Arc::new(Network(providers.clone())),
+            network,
             Arc::new(Sandbox::new(7)),
             Arc::new(Env),
             load(toml),
@@ -128,7 +134,7 @@ impl Rig {
         engine.keys().load().await.unwrap();
         let (key, secret) = mint::key(spec, OrganisationId::FIRST, clock.now());
         engine.keys().create(key).await.unwrap();
-        Self { engine, store, key: secret, providers, _journal: folder }
+        Self { engine, store, key: secret, providers: HashMap::new(), _journal: folder }
     }
 
     /// Puts another configuration in force.
@@ -185,6 +191,13 @@ impl Rig {
 /// Reads a body to its end.
 pub async fn read(body: AnswerBody) -> String {
     String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap()
+}
+
+/// Reads a body to its end and keeps nothing.
+pub async fn drop_all(mut body: AnswerBody) {
+    while let Some(frame) = body.frame().await {
+        drop(frame.unwrap());
+    }
 }
 
 /// A key with one budget.

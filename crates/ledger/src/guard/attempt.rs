@@ -56,7 +56,7 @@ impl AttemptGuard {
     fn book(&mut self, settlement: Settlement) {
         let Some(hold) = self.hold.take() else { return };
         let overrun = hold.settle(settlement.charge);
-        self.ticket.settle(self.opening.id, Settlement { overrun, ..settlement });
+        self.ticket.settle(self.opening.id, &Settlement { overrun, ..settlement });
     }
 }
 

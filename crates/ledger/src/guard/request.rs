@@ -72,7 +72,7 @@ impl RequestGuard {
         let total_ms =
             self.before_ms.saturating_add(self.clock.monotonic_ms().saturating_sub(self.started_ms));
         let attempts = self.attempts();
-        self.ticket.record(RequestRecord { total_ms, attempts, status, error, final_attempt, ..record });
+        self.ticket.record(&RequestRecord { total_ms, attempts, status, error, final_attempt, ..record });
     }
 }
 

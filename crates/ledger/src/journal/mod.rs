@@ -3,8 +3,8 @@
 //!
 //! What it is not: the ledger. It holds records until a store has them; then its segments are deleted.
 //!
-//! Where to look first: [`Journal::ticket`] (room is taken at the door, so writing cannot fail later), `writer` (the one
-//! thread that writes), [`Drainer`] (records on their way into the store), [`Recovered`] (what the last process left).
+//! Where to look first: [`Journal::ticket`] (room is taken at the door, so writing cannot fail later), `writer` (how a
+//! record gets into a file), [`Drainer`] (records on their way into the store), [`Recovered`] (what the last process left).
 //!
 //! **On disk**, in one directory: segments `<sequence>.journal`, preallocated, each a header and records (see `record`);
 //! `drained`, the place up to which the store has everything; `lock`, held by the process that writes. Segments are
@@ -34,7 +34,7 @@ pub use ticket::{NotWritten, Opened, Ticket};
 use record::RECORD_BYTES_MAX;
 use segment::{HEADER_BYTES, Position};
 use ticket::{Room, request_bytes_max};
-use writer::{Message, Writer};
+use writer::{Desk, Message, Writer};
 
 /// What an acknowledged record survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -212,6 +212,7 @@ impl Shared {
 #[derive(Clone, Debug)]
 pub struct Journal {
     shared: Arc<Shared>,
+    desk: Arc<Desk>,
     queue: Queue,
 }
 
@@ -230,10 +231,12 @@ impl Journal {
     fn start(shared: Arc<Shared>, lock: File) -> io::Result<(Self, Recovered)> {
         let (writer, recovered) = Writer::recover(Arc::clone(&shared), lock)?;
         let (queue, messages) = mpsc::channel();
+        let desk = Arc::new(Desk::new(writer));
+        let journal = Self { shared: Arc::clone(&shared), desk: Arc::clone(&desk), queue };
         std::thread::Builder::new()
             .name("trunkline-journal".to_owned())
-            .spawn(move || writer.run(&messages))?;
-        Ok((Self { shared, queue }, recovered))
+            .spawn(move || desk.run(&shared, &messages))?;
+        Ok((journal, recovered))
     }
 
     /// Takes room for one request. Waits while as many requests are in flight as may be (the caller sets the deadline);
@@ -250,7 +253,7 @@ impl Journal {
             self.grow(bytes).await?;
         }
         self.grow_ahead();
-        Ok(Ticket::new(Arc::clone(&self.shared), self.queue.clone(), bytes, slot))
+        Ok(Ticket::new(self, bytes, slot))
     }
 
     async fn grow(&self, until_free: u64) -> Result<(), JournalFull> {

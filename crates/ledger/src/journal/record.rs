@@ -7,6 +7,8 @@
 //! Every kind has a largest size, which is what a ticket reserves. A record beyond it has its texts and lists shortened
 //! (a shortened text ends in `…`) until it fits; ids, money and counts are never touched.
 
+use std::fmt;
+
 use serde::Serialize;
 use trunkline_domain::attempt::Cause;
 use trunkline_domain::id::{AttemptId, RequestId};
@@ -25,6 +27,8 @@ pub(super) const REQUEST_BYTES_MAX: usize = 2_048;
 pub(super) const RECORD_BYTES_MAX: usize = 2_048;
 
 const CHECKSUM_FROM: usize = 8;
+/// Room for most records.
+const USUAL_BYTES: usize = 768;
 /// Lengths to which texts are shortened, one after another, until a record fits. With the last one every record does.
 const TEXT_BYTES: [usize; 4] = [256, 64, 16, 0];
 
@@ -44,6 +48,48 @@ enum Kind {
     Opened = 1,
     Settled = 2,
     Request = 3,
+}
+
+/// A record as bytes, on its way to the writer: encoded by whoever brings it.
+pub(super) struct Encoded(serde_json::Result<Vec<u8>>);
+
+impl Encoded {
+    /// An `opened` record.
+    pub(super) fn opened(opening: &AttemptOpening) -> Self {
+        Self::new(|buffer| append_opened(buffer, opening))
+    }
+
+    /// A `settled` record.
+    pub(super) fn settled(id: AttemptId, end: &Settlement) -> Self {
+        Self::new(|buffer| append_settled(buffer, id, end))
+    }
+
+    /// A request record.
+    pub(super) fn request(record: &RequestRecord) -> Self {
+        Self::new(|buffer| append_request(buffer, record))
+    }
+
+    fn new(append: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<usize>) -> Self {
+        let mut bytes = Vec::with_capacity(USUAL_BYTES);
+        Self(append(&mut bytes).map(|_| bytes))
+    }
+
+    /// Appends it; returns its length.
+    pub(super) fn append_to(self, buffer: &mut Vec<u8>) -> serde_json::Result<usize> {
+        let bytes = self.0?;
+        buffer.extend_from_slice(&bytes);
+        Ok(bytes.len())
+    }
+}
+
+/// For a log, where it may be the last place that keeps the record.
+impl fmt::Debug for Encoded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Ok(bytes) => f.write_str(&String::from_utf8_lossy(bytes.get(FRAME_BYTES..).unwrap_or_default())),
+            Err(error) => error.fmt(f),
+        }
+    }
 }
 
 /// Appends an `opened` record; returns its length.

@@ -37,8 +37,15 @@ fn open(directory: &Path) -> (Journal, Recovered) {
 async fn whole_request(journal: &Journal, number: u128) {
     let ticket = journal.ticket().await.unwrap();
     ticket.open(Arc::new(samples::opening(number, 1))).await.unwrap();
-    ticket.settle(samples::opening(number, 1).id, samples::settlement(5));
-    ticket.record(samples::request(number));
+    ticket.settle(samples::opening(number, 1).id, &samples::settlement(5));
+    ticket.record(&samples::request(number));
+}
+
+/// Where writing stands once everything before is written.
+async fn written(journal: &Journal) -> Position {
+    let (done, written) = oneshot::channel();
+    journal.queue.send(Message::Flush(done)).unwrap();
+    written.await.unwrap()
 }
 
 fn drain(journal: &Journal, store: &Arc<MemoryStore>) -> JoinHandle<()> {
@@ -160,6 +167,7 @@ async fn a_store_that_is_away_loses_nothing_and_holds_nobody_up() {
         for number in 0..20 {
             whole_request(&journal, number).await;
         }
+        written(&journal).await;
         assert_eq!(journal.flush(Duration::from_millis(1)).await, Err(FlushTimeout));
         assert_eq!(journal.depth().records, 40);
         store.set_mode(StoreMode::Working);
@@ -207,11 +215,11 @@ async fn fill(ticket: &Ticket, number: u128) {
         ticket.open(Arc::new(opening)).await.unwrap();
         let mut end = samples::settlement(1);
         end.upstream_id = Some(long(900));
-        ticket.settle(samples::opening(number, ordinal).id, end);
+        ticket.settle(samples::opening(number, ordinal).id, &end);
     }
     let mut record = samples::request(number);
     record.client_request_id = Some(long(1_300));
-    ticket.record(record);
+    ticket.record(&record);
 }
 
 #[tokio::test]
@@ -241,11 +249,11 @@ async fn a_ticket_takes_no_more_attempts_than_it_has_room_for() {
     let ticket = journal.ticket().await.unwrap();
     for ordinal in [1, 2] {
         ticket.open(Arc::new(samples::opening(1, ordinal))).await.unwrap();
-        ticket.settle(samples::opening(1, ordinal).id, samples::settlement(0));
+        ticket.settle(samples::opening(1, ordinal).id, &samples::settlement(0));
     }
     assert_eq!(ticket.open(Arc::new(samples::opening(1, 3))).await, Err(NotWritten::AttemptsExhausted));
-    ticket.settle(samples::opening(1, 3).id, samples::settlement(0));
-    ticket.settle(samples::opening(1, 2).id, samples::settlement(9));
+    ticket.settle(samples::opening(1, 3).id, &samples::settlement(0));
+    ticket.settle(samples::opening(1, 2).id, &samples::settlement(9));
     journal.close();
     let settled = states(&read_undrained(directory.path()).unwrap());
     assert_eq!(
@@ -282,9 +290,7 @@ async fn a_torn_tail_is_dropped_and_counted_wherever_it_tears() {
     let mut ends = Vec::new();
     for number in 0..4 {
         whole_request(&journal, number).await;
-        let (done, written) = oneshot::channel();
-        journal.queue.send(Message::Flush(done)).unwrap();
-        ends.push(written.await.unwrap().offset);
+        ends.push(written(&journal).await.offset);
     }
     journal.close();
     let name = directory.path().join(format!("{:016x}.journal", segments(directory.path())[0]));
@@ -399,7 +405,7 @@ async fn an_opening_stays_until_its_settlement_in_a_later_segment_is_in_the_stor
     gated.let_through.add_permits(1);
     arrived().await;
     // It is settled behind what that batch holds.
-    long.settle(samples::opening(1, 1).id, samples::settlement(5));
+    long.settle(samples::opening(1, 1).id, &samples::settlement(5));
     whole_request(&journal, 3).await;
     gated.let_through.add_permits(1);
     // The third batch comes when the second is remembered; it never gets through.

@@ -4,16 +4,16 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use trunkline_domain::id::AttemptId;
-use trunkline_domain::ledger::{AttemptOpening, RequestRecord, Settlement};
+use trunkline_domain::ledger::{AttemptOpening, EntryState, RequestRecord, Settlement};
 
-use super::record::{OPENED_BYTES_MAX, REQUEST_BYTES_MAX, SETTLED_BYTES_MAX};
-use super::writer::Message;
-use super::{Queue, Shared};
+use super::record::{Encoded, OPENED_BYTES_MAX, REQUEST_BYTES_MAX, SETTLED_BYTES_MAX};
+use super::writer::{Desk, Message, Urgency};
+use super::{Journal, Queue, Shared};
 
 /// The room one request needs at most.
 pub(super) fn request_bytes_max(attempts_max: u8) -> u64 {
@@ -58,7 +58,7 @@ pub struct Opened(Waiting);
 #[derive(Debug)]
 enum Waiting {
     For(oneshot::Receiver<Result<(), NotWritten>>),
-    Refused(NotWritten),
+    Over(Result<(), NotWritten>),
 }
 
 impl Future for Opened {
@@ -69,7 +69,7 @@ impl Future for Opened {
             Waiting::For(written) => Pin::new(written)
                 .poll(context)
                 .map(|written| written.unwrap_or(Err(NotWritten::JournalFailed))),
-            Waiting::Refused(why) => Poll::Ready(Err(*why)),
+            Waiting::Over(outcome) => Poll::Ready(*outcome),
         }
     }
 }
@@ -80,34 +80,80 @@ impl Future for Opened {
 pub struct Ticket(Arc<Seat>);
 
 impl Ticket {
-    pub(super) fn new(shared: Arc<Shared>, queue: Queue, bytes: u64, slot: OwnedSemaphorePermit) -> Self {
-        let attempts_left = AtomicU8::new(shared.options.attempts_max);
-        Self(Arc::new(Seat { bytes_left: AtomicU64::new(bytes), attempts_left, queue, shared, _slot: slot }))
+    pub(super) fn new(journal: &Journal, bytes: u64, slot: OwnedSemaphorePermit) -> Self {
+        let Journal { shared, desk, queue } = journal.clone();
+        Self(Arc::new(Seat {
+            bytes_left: AtomicU64::new(bytes),
+            attempts_left: AtomicU8::new(shared.options.attempts_max),
+            queues: AtomicBool::new(false),
+            recorded: AtomicBool::new(false),
+            queue,
+            desk,
+            shared,
+            _slot: slot,
+        }))
     }
 
-    /// Queues the opening of an attempt, at once; the answer says when it is written. The caller overlaps the wait
-    /// with connecting and encoding.
+    /// Writes the opening of an attempt, or queues it, at once; the answer says when it is written. The caller overlaps
+    /// the wait with connecting and encoding.
     pub fn open(&self, opening: Arc<AttemptOpening>) -> Opened {
         let left = &self.0.attempts_left;
         if left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1)).is_err() {
-            return Opened(Waiting::Refused(NotWritten::AttemptsExhausted));
+            return Opened(Waiting::Over(Err(NotWritten::AttemptsExhausted)));
         }
-        let (done, written) = oneshot::channel();
-        self.send(Message::Open { opening, done, seat: Arc::clone(&self.0) });
-        Opened(Waiting::For(written))
+        let record = Encoded::opened(&opening);
+        let message = Message::Open { opening, record, done: None, seat: Arc::clone(&self.0) };
+        Opened(match self.write(message, Urgency::Now) {
+            Ok(true) => Waiting::Over(Ok(())),
+            Ok(false) => Waiting::Over(Err(NotWritten::JournalFailed)),
+            Err(mut message) => {
+                let (told, written) = oneshot::channel();
+                if let Message::Open { done, .. } = &mut message {
+                    *done = Some(told);
+                }
+                self.queue(message);
+                Waiting::For(written)
+            }
+        })
     }
 
-    /// Queues how an attempt ended. An attempt that was not opened, or was settled already, leaves no second record.
-    pub fn settle(&self, id: AttemptId, settlement: Settlement) {
-        self.send(Message::Settle { id, settlement: Box::new(settlement), seat: Arc::clone(&self.0) });
+    /// Writes or queues how an attempt ended. An attempt that was not opened, or was settled already, leaves no second
+    /// record. A complete answer ends its request: its settlement waits for the request's record, a moment later.
+    pub fn settle(&self, id: AttemptId, settlement: &Settlement) {
+        let ends = settlement.state == EntryState::Settled && !self.0.recorded.load(Ordering::Acquire);
+        let urgency = if ends { Urgency::WithNext } else { Urgency::Now };
+        let record = Encoded::settled(id, settlement);
+        self.send(Message::Settle { id, record, seat: Arc::clone(&self.0) }, urgency);
     }
 
-    /// Queues the record of the request: once, at its end.
-    pub fn record(&self, record: RequestRecord) {
-        self.send(Message::Request { record: Box::new(record), seat: Arc::clone(&self.0) });
+    /// Writes or queues the record of the request: once, at its end.
+    pub fn record(&self, record: &RequestRecord) {
+        self.0.recorded.store(true, Ordering::Release);
+        let record = Encoded::request(record);
+        self.send(Message::Request { record, seat: Arc::clone(&self.0) }, Urgency::Now);
     }
 
-    fn send(&self, message: Message) {
+    fn send(&self, message: Message, urgency: Urgency) {
+        if let Err(message) = self.write(message, urgency) {
+            self.queue(message);
+        }
+    }
+
+    /// Writes on this thread, unless an earlier record of the request may still be in the queue.
+    fn write(&self, message: Message, urgency: Urgency) -> Result<bool, Message> {
+        let seat = &self.0;
+        if seat.queues.load(Ordering::Acquire) {
+            return Err(message);
+        }
+        let written = seat.desk.write(message, urgency);
+        if matches!(written, Ok(false)) {
+            self.queue(Message::Retry);
+        }
+        written
+    }
+
+    fn queue(&self, message: Message) {
+        self.0.queues.store(true, Ordering::Release);
         if let Err(unsent) = self.0.queue.send(message) {
             tracing::error!(record = ?unsent.0, "the journal's thread has ended; this record is in this log only");
         }
@@ -119,7 +165,12 @@ impl Ticket {
 pub(super) struct Seat {
     bytes_left: AtomicU64,
     attempts_left: AtomicU8,
+    /// A record went to the queue: those behind it follow, so that they stay in order.
+    queues: AtomicBool,
+    /// The request's own record has been written or queued.
+    recorded: AtomicBool,
     queue: Queue,
+    desk: Arc<Desk>,
     shared: Arc<Shared>,
     _slot: OwnedSemaphorePermit,
 }

@@ -1,7 +1,10 @@
-//! The thread that writes. It takes records from the queue, writes each batch with one call, and alone owns the
-//! segments, so nothing on a runtime thread ever waits for the disk.
+//! What writes: records go to the end of the current segment, each batch with one call.
 //!
-//! Where to look first: [`Writer::commit`]. A write that fails leaves its records queued: no ticket is given from then
+//! It has one owner at a time, the [`Desk`]'s lock: whoever brings a record writes it, and where another holds the lock
+//! (or a record must also reach the device) it is queued for the journal's own thread, so that a disk that hangs holds
+//! up one thread of the runtime at most. That thread also makes, syncs and deletes segments.
+//!
+//! Where to look first: [`Desk::write`], [`Writer::commit`]. A write that fails leaves its records queued: no ticket is given from then
 //! on, openings are refused, and the write is tried again every second until it succeeds.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -13,18 +16,21 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use trunkline_domain::id::AttemptId;
-use trunkline_domain::ledger::{AttemptOpening, RequestRecord, Settlement};
+use trunkline_domain::ledger::{AttemptOpening, Settlement};
 
-use super::record::{self, FRAME_BYTES, OPENED_BYTES_MAX, RECORD_BYTES_MAX};
+use super::record::{self, Encoded, FRAME_BYTES, OPENED_BYTES_MAX, RECORD_BYTES_MAX};
 use super::recover::{PositionFile, Recovered, read_position, scan};
 use super::segment::{self, HEADER_BYTES, Position, Segment};
 use super::ticket::{NotWritten, Seat};
 use super::{Durability, JournalFull, Shared};
 use crate::api::LedgerRecord;
+use crate::sync::{Mutex, MutexGuard};
 
 /// Messages taken before their records are written.
 const BATCH_MESSAGES: usize = 256;
 const RETRY_EVERY: Duration = Duration::from_secs(1);
+/// How often a taken lock is looked at before a record is queued instead: some microseconds.
+const LOCK_SPINS: u32 = 200;
 
 type Done = oneshot::Sender<Result<(), NotWritten>>;
 
@@ -32,17 +38,19 @@ type Done = oneshot::Sender<Result<(), NotWritten>>;
 #[derive(Debug)]
 pub(super) enum Message {
     /// An attempt is about to be dispatched.
-    Open { opening: Arc<AttemptOpening>, done: Done, seat: Arc<Seat> },
+    Open { opening: Arc<AttemptOpening>, record: Encoded, done: Option<Done>, seat: Arc<Seat> },
     /// An attempt ended.
-    Settle { id: AttemptId, settlement: Box<Settlement>, seat: Arc<Seat> },
+    Settle { id: AttemptId, record: Encoded, seat: Arc<Seat> },
     /// A request ended.
-    Request { record: Box<RequestRecord>, seat: Arc<Seat> },
+    Request { record: Encoded, seat: Arc<Seat> },
     /// Room is wanted.
     Grow { until_free: u64, done: Option<oneshot::Sender<Result<(), JournalFull>>> },
     /// The store has everything up to here.
     Drained { position: Position, records: u64, bytes: u64 },
     /// Where does writing stand, with everything before this written?
     Flush(oneshot::Sender<Position>),
+    /// A write failed: try again.
+    Retry,
     /// Write what is there and end.
     Stop(mpsc::Sender<()>),
 }
@@ -79,6 +87,96 @@ struct OpenAttempt {
     opening: Arc<AttemptOpening>,
     /// Where its last opening is written; none while it is queued.
     segment: Option<u64>,
+}
+
+/// Where the writer sits while the journal is open.
+#[derive(Debug)]
+pub(super) struct Desk(Mutex<Option<Writer>>);
+
+/// Whether a record may stay in memory until the next one of its request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Urgency {
+    /// It is written now.
+    Now,
+    /// The request's next record follows in a moment, and is written together with it.
+    WithNext,
+}
+
+impl Desk {
+    pub(super) fn new(writer: Writer) -> Self {
+        Self(Mutex::new(Some(writer)))
+    }
+
+    /// Writes a record on the caller's thread; whether it is written. `Err` gives the message back, for the queue: the
+    /// lock is taken, nothing can be written at the moment, or the journal has ended.
+    pub(super) fn write(&self, message: Message, urgency: Urgency) -> Result<bool, Message> {
+        let Some(mut slot) = self.attempt() else { return Err(message) };
+        let Some(writer) = slot.as_mut().filter(|writer| writer.writes()) else { return Err(message) };
+        writer.take(message);
+        Ok(match urgency {
+            Urgency::Now => writer.commit(),
+            Urgency::WithNext => true,
+        })
+    }
+
+    /// The lock, if whoever holds it is done within about the time that writing a record takes.
+    fn attempt(&self) -> Option<MutexGuard<'_, Option<Writer>>> {
+        for _ in 0..LOCK_SPINS {
+            if let Some(slot) = self.0.try_lock() {
+                return Some(slot);
+            }
+            std::hint::spin_loop();
+        }
+        None
+    }
+
+    /// The thread: takes what is queued, until it is told to stop or nobody is left who could queue anything.
+    pub(super) fn run(&self, shared: &Arc<Shared>, messages: &mpsc::Receiver<Message>) {
+        let closing = Closing(Arc::clone(shared));
+        let mut stopped = None;
+        while stopped.is_none() {
+            let first = match wait(shared, messages) {
+                Ok(message) => message,
+                Err(mpsc::RecvError) => break,
+            };
+            let mut slot = self.0.lock();
+            let Some(writer) = slot.as_mut() else { break };
+            for message in first.into_iter().chain(messages.try_iter()).take(BATCH_MESSAGES) {
+                writer.take(message);
+            }
+            writer.commit();
+            stopped = writer.stopped.take();
+        }
+        let mut slot = self.0.lock();
+        let writer = slot.take().map(|mut writer| {
+            writer.commit();
+            writer
+        });
+        drop(closing);
+        drop(slot);
+        if let Some(writer) = writer {
+            writer.report_unwritten();
+        }
+        for message in messages.try_iter() {
+            tracing::error!(
+                ?message,
+                "the journal was closed before this was written; it is in this log only"
+            );
+        }
+        drop(stopped);
+    }
+}
+
+/// The next message; none where it is time to try a failed write again.
+fn wait(shared: &Shared, messages: &mpsc::Receiver<Message>) -> Result<Option<Message>, mpsc::RecvError> {
+    if !shared.troubled.load(Ordering::Acquire) {
+        return messages.recv().map(Some);
+    }
+    match messages.recv_timeout(RETRY_EVERY) {
+        Ok(message) => Ok(Some(message)),
+        Err(mpsc::RecvTimeoutError::Timeout) => Ok(None),
+        Err(mpsc::RecvTimeoutError::Disconnected) => Err(mpsc::RecvError),
+    }
 }
 
 #[derive(Debug)]
@@ -175,43 +273,10 @@ impl Writer {
         Ok(())
     }
 
-    pub(super) fn run(mut self, messages: &mpsc::Receiver<Message>) {
-        let closing = Closing(Arc::clone(&self.shared));
-        while self.stopped.is_none() {
-            match self.wait(messages) {
-                Ok(Some(message)) => self.take(message),
-                Ok(None) => {}
-                Err(mpsc::RecvError) => break,
-            }
-            for _ in 1..BATCH_MESSAGES {
-                let Ok(message) = messages.try_recv() else { break };
-                self.take(message);
-            }
-            self.commit();
-        }
-        for message in messages.try_iter() {
-            tracing::error!(
-                ?message,
-                "the journal was closed before this was written; it is in this log only"
-            );
-        }
-        self.report_unwritten();
-        let stopped = self.stopped.take();
-        drop(closing);
-        drop(self);
-        drop(stopped);
-    }
-
-    /// The next message; none where it is time to try a failed write again.
-    fn wait(&self, messages: &mpsc::Receiver<Message>) -> Result<Option<Message>, mpsc::RecvError> {
-        if !self.shared.troubled.load(Ordering::Acquire) {
-            return messages.recv().map(Some);
-        }
-        match messages.recv_timeout(RETRY_EVERY) {
-            Ok(message) => Ok(Some(message)),
-            Err(mpsc::RecvTimeoutError::Timeout) => Ok(None),
-            Err(mpsc::RecvTimeoutError::Disconnected) => Err(mpsc::RecvError),
-        }
+    /// Whether a record can be written by whoever brings it: where it must also reach the device, the wait for that is
+    /// the thread's.
+    fn writes(&self) -> bool {
+        self.shared.options.durability == Durability::Process && !self.shared.troubled.load(Ordering::Acquire)
     }
 
     /// Closed while it could not write: the log is the last place to keep what is queued.
@@ -227,17 +292,17 @@ impl Writer {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Open { opening, done, seat } => {
-                let encoded = record::append_opened(&mut self.pending, &opening);
-                let done = self.refuse_in_trouble(done);
+            Message::Open { opening, record, done, seat } => {
+                let encoded = record.append_to(&mut self.pending);
+                let done = done.and_then(|done| self.refuse_in_trouble(done));
                 let open = OpenAttempt { opening: Arc::clone(&opening), segment: None };
                 if self.queue(encoded, What::Opened(opening, done), seat) {
                     self.open.insert(open.opening.id, open);
                 }
             }
-            Message::Settle { id, settlement, seat } => self.settle(id, &settlement, seat),
+            Message::Settle { id, record, seat } => self.settle(id, record, seat),
             Message::Request { record, seat } => {
-                let encoded = record::append_request(&mut self.pending, &record);
+                let encoded = record.append_to(&mut self.pending);
                 self.queue(encoded, What::Request, seat);
             }
             Message::Grow { until_free, done } => self.grow(until_free, done),
@@ -248,16 +313,17 @@ impl Writer {
                     tell(done, self.current.position());
                 }
             }
+            Message::Retry => {}
             Message::Stop(done) => self.stopped = Some(done),
         }
     }
 
-    fn settle(&mut self, id: AttemptId, settlement: &Settlement, seat: Arc<Seat>) {
+    fn settle(&mut self, id: AttemptId, record: Encoded, seat: Arc<Seat>) {
         let Some(open) = self.open.remove(&id) else {
             tracing::error!(attempt = %id, "an attempt that is not open was settled; the second record is left out");
             return;
         };
-        let encoded = record::append_settled(&mut self.pending, id, settlement);
+        let encoded = record.append_to(&mut self.pending);
         if self.queue(encoded, What::Settled(id), seat) {
             self.settling.insert(id, open);
         }
@@ -289,14 +355,15 @@ impl Writer {
         Some(done)
     }
 
-    /// Writes what is queued; on failure keeps it, refuses openings and closes the door.
-    fn commit(&mut self) {
+    /// Writes what is queued; on failure keeps it, refuses openings and closes the door. Whether all is written.
+    fn commit(&mut self) -> bool {
         match self.write_pending() {
             Ok(()) if self.shared.troubled.load(Ordering::Acquire) => {
                 tracing::info!("the journal writes again");
                 self.shared.set_trouble(None);
+                true
             }
-            Ok(()) => {}
+            Ok(()) => true,
             Err(error) => {
                 if !self.shared.troubled.load(Ordering::Acquire) {
                     tracing::error!(%error, waiting = self.queued.len(), "the journal cannot write; no request is admitted");
@@ -310,6 +377,7 @@ impl Writer {
                 for done in told.into_iter().chain(queued) {
                     tell(done, Err(NotWritten::JournalFailed));
                 }
+                false
             }
         }
     }

@@ -55,11 +55,11 @@ async fn write_for_ever(journal: Journal, task: u128) {
         say("begin", number);
         ticket.open(Arc::new(samples::opening(number, 1))).await.unwrap();
         say("opened", number);
-        ticket.settle(samples::opening(number, 1).id, samples::settlement(5));
+        ticket.settle(samples::opening(number, 1).id, &samples::settlement(5));
         // A second opening behind it in the queue: when it is acknowledged, so is the settlement.
         ticket.open(Arc::new(samples::opening(number, 2))).await.unwrap();
         say("settled", number);
-        ticket.settle(samples::opening(number, 2).id, samples::settlement(5));
+        ticket.settle(samples::opening(number, 2).id, &samples::settlement(5));
     }
 }
 

@@ -58,8 +58,8 @@ async fn a_full_disk_is_met_at_the_door_and_never_by_a_record() {
     std::fs::write(disk.path().join("ballast"), vec![1_u8; 2 << 20]).unwrap_err();
     for (number, ticket) in (0..).zip(&tickets) {
         ticket.open(Arc::new(samples::opening(number, 1))).await.unwrap();
-        ticket.settle(samples::opening(number, 1).id, samples::settlement(1));
-        ticket.record(samples::request(number));
+        ticket.settle(samples::opening(number, 1).id, &samples::settlement(1));
+        ticket.record(&samples::request(number));
     }
     journal.close();
     let records = read_undrained(disk.path()).unwrap();

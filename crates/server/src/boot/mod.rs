@@ -39,7 +39,8 @@ use crate::app::{App, Parts};
 use crate::front::{AccessLog, Front};
 use crate::ingress::read::Bodies;
 use crate::listen::bind::{BindError, Bound, bind};
-use crate::listen::{Door, Limits, tls};
+use crate::listen::lanes::{Lanes, Way};
+use crate::listen::{Door, Limits, Threads, tls};
 use crate::reload::Reloader;
 use crate::routes;
 
@@ -86,16 +87,21 @@ pub(crate) fn serve(options: ServeOptions) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return StartError::Other(format!("no threads could be started: {error}")).report(),
     };
+    let lanes = match Lanes::start() {
+        Ok(lanes) => lanes,
+        Err(error) => return StartError::Other(format!("no threads could be started: {error}")).report(),
+    };
     let outcome = runtime.block_on(async {
         let unheard = |error| StartError::Other(format!("signals cannot be received: {error}"));
         // From here on: one that comes while everything is put together must not end the process.
         let signals = drain::Signals::listen().map_err(unheard)?;
         let hangup = signal(SignalKind::hangup()).map_err(unheard)?;
-        let gateway = start(options, hangup).await?;
+        let gateway = start(options, hangup, lanes.way()).await?;
         gateway.run(signals).await;
         Ok(())
     });
     // Whatever still runs was told to end; its guards act as it is dropped.
+    drop(lanes);
     runtime.shutdown_background();
     outcome.map_or_else(StartError::report, |()| ExitCode::SUCCESS)
 }
@@ -121,7 +127,7 @@ struct Doors {
     control: Door,
 }
 
-async fn start(options: ServeOptions, hangup: Signal) -> Result<Gateway, StartError> {
+async fn start(options: ServeOptions, hangup: Signal, way: Way) -> Result<Gateway, StartError> {
     let look = FirstLook::read(options)?;
     let storage = Storage::open(&look.settings).await?;
     let Configuration { path, seen, loaded, written, catalogue } = look.with_catalogue_of(&storage).await?;
@@ -150,7 +156,7 @@ async fn start(options: ServeOptions, hangup: Signal) -> Result<Gateway, StartEr
     background::start(&engine, &reloader, settings.catalogue.listing_refresh, hangup, &stop);
     let addresses = listeners.addresses();
     let address_file = banner::AddressFile::write(&settings.server.data_dir, &addresses)?;
-    let doors = open_doors(listeners, &engine, &storage, &reloader, &settings);
+    let doors = open_doors(listeners, way, &engine, &storage, &reloader, &settings);
     banner::print(&addresses, &settings.server, &first);
     Ok(Gateway { engine, storage, doors, drain_timeout: settings.server.drain_timeout, stop, address_file })
 }
@@ -207,6 +213,7 @@ fn unbound(error: &BindError, flag: &str) -> StartError {
 
 fn open_doors(
     listeners: Listeners,
+    way: Way,
     engine: &Engine,
     storage: &Storage,
     reloader: &Arc<Reloader>,
@@ -232,8 +239,8 @@ fn open_doors(
     let limits = Limits { connections_max, header_bytes_max, header_read_timeout };
     let admin_limits = Limits { connections_max: ADMIN_CONNECTIONS_MAX, ..limits };
     Doors {
-        public: Door::open(public, tls.as_ref(), front, limits),
-        admin: Door::open(admin, None, guarded, admin_limits),
-        control: Door::open(control, None, owner, admin_limits),
+        public: Door::open(public, tls.as_ref(), front, limits, &Threads::Lanes(way)),
+        admin: Door::open(admin, None, guarded, admin_limits, &Threads::Shared),
+        control: Door::open(control, None, owner, admin_limits, &Threads::Shared),
     }
 }

@@ -45,7 +45,8 @@ async fn ask(
     let (parts, body) = request.into_parts();
     let body = app.bodies.source(&parts.headers, body);
     let inbound = Inbound { origin: Origin::Caller, dialect, path, purpose, headers: parts.headers, body };
-    match app.engine.serve(inbound).await {
+    // Boxed here, where it is made: the layers around it move their futures, and this one is large.
+    match Box::pin(app.engine.serve(inbound)).await {
         Ok(answer) => render::answer(answer),
         Err(refusal) => render::refusal(dialect, refusal),
     }

@@ -5,22 +5,25 @@
 
 pub(crate) mod bind;
 mod connection;
+pub(crate) mod lanes;
 pub(crate) mod pulse;
 mod socket;
 pub(crate) mod tls;
 
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
 use self::bind::{Bound, Listening};
 use self::connection::Terms;
+use self::lanes::Way;
 use self::socket::Socket;
 use crate::front::{Front, Peer};
 
@@ -42,6 +45,15 @@ pub(crate) struct Limits {
     pub(crate) header_read_timeout: Duration,
 }
 
+/// Where a listener's connections are served.
+#[derive(Clone, Debug)]
+pub(crate) enum Threads {
+    /// On the runtime of everything else.
+    Shared,
+    /// On their own.
+    Lanes(Way),
+}
+
 /// A listener with all its connections.
 pub(crate) struct Door {
     stop: Stop,
@@ -49,8 +61,14 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    /// Accepts connections until it is closed.
-    pub(crate) fn open(bound: Bound, tls: Option<&tls::Current>, front: Front, limits: Limits) -> Self {
+    /// Accepts connections until it is closed, and serves them where `threads` says.
+    pub(crate) fn open(
+        bound: Bound,
+        tls: Option<&tls::Current>,
+        front: Front,
+        limits: Limits,
+        threads: &Threads,
+    ) -> Self {
         let door = Self { stop: Stop::default(), connections: TaskTracker::new() };
         let front = Arc::new(front);
         let seats = Arc::new(Semaphore::new(limits.connections_max as usize));
@@ -58,6 +76,7 @@ impl Door {
             let accepting = Accepting {
                 socket,
                 tls: tls.cloned(),
+                threads: threads.clone(),
                 seats: Arc::clone(&seats),
                 connections: door.connections.clone(),
                 terms: Terms { front: Arc::clone(&front), limits, stop: door.stop.clone() },
@@ -87,6 +106,7 @@ impl Door {
 struct Accepting {
     socket: Listening,
     tls: Option<tls::Current>,
+    threads: Threads,
     seats: Arc<Semaphore>,
     connections: TaskTracker,
     terms: Terms,
@@ -110,15 +130,25 @@ impl Accepting {
                     continue;
                 }
             };
+            let place = match &self.threads {
+                Threads::Shared => None,
+                Threads::Lanes(way) => way.place(),
+            };
             let (tls, terms) = (self.tls.clone(), self.terms.clone());
-            drop(self.connections.spawn(async move {
-                let _seat = seat;
-                let gently = terms.stop.gently.clone();
-                let secured = gently.run_until_cancelled(secure(stream, tls, peer)).await;
-                if let Some(socket) = secured.flatten() {
-                    connection::serve(socket, peer, terms).await;
+            let Some(place) = place else {
+                let serving = serve(stream, tls, peer, terms);
+                drop(self.connections.spawn(seated(seat, serving)));
+                continue;
+            };
+            // Its readiness is watched by the runtime it is served on.
+            let Ok(stream) = stream.detach() else { continue };
+            let serving = async move {
+                if let Ok(stream) = stream.attach() {
+                    serve(stream, tls, peer, terms).await;
                 }
-            }));
+            };
+            let (runtime, serving) = place.hold(seated(seat, serving));
+            drop(self.connections.spawn_on(serving, &runtime));
         }
     }
 
@@ -132,6 +162,19 @@ impl Accepting {
             }
             Listening::Unix { listener, .. } => Ok((Socket::Unix(listener.accept().await?.0), Peer::Unix)),
         }
+    }
+}
+
+async fn seated(seat: OwnedSemaphorePermit, serving: impl Future<Output = ()>) {
+    serving.await;
+    drop(seat);
+}
+
+async fn serve(socket: Socket, tls: Option<tls::Current>, peer: Peer, terms: Terms) {
+    let gently = terms.stop.gently.clone();
+    let secured = gently.run_until_cancelled(secure(socket, tls, peer)).await;
+    if let Some(socket) = secured.flatten() {
+        connection::serve(socket, peer, terms).await;
     }
 }
 

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::runtime::{self, Handle};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use trunkline_domain::attempt::Cause;
@@ -42,6 +43,14 @@ impl Lease {
         }
     }
 
+    /// Whether it is driven by another thread's runtime and could be by this one's.
+    pub(super) fn is_borrowed(&self) -> bool {
+        match self {
+            Self::Http1(connection) => connection.home != Handle::current().id(),
+            Self::Http2(_) => false,
+        }
+    }
+
     /// After a clean end of the exchange.
     pub(super) fn give_back(self, pool: &OriginPool) {
         match self {
@@ -56,6 +65,14 @@ pub(super) struct Http1 {
     pub(super) sender: http1::SendRequest<RequestBody>,
     driver: AbortHandle,
     address: SocketAddr,
+    /// The runtime that drives it: for a request that runs there too, nothing goes from thread to thread.
+    home: runtime::Id,
+}
+
+impl Http1 {
+    pub(super) fn home(&self) -> runtime::Id {
+        self.home
+    }
 }
 
 impl Drop for Http1 {
@@ -131,7 +148,8 @@ pub(super) async fn http1(connected: Connected) -> Result<Http1, DispatchError> 
             tracing::debug!(%error, "connection ended");
         }
     });
-    Ok(Http1 { sender, driver: driver.abort_handle(), address: connected.address })
+    let home = Handle::current().id();
+    Ok(Http1 { sender, driver: driver.abort_handle(), address: connected.address, home })
 }
 
 pub(super) async fn http2(connected: Connected, limits: &PoolLimits) -> Result<Http2, DispatchError> {

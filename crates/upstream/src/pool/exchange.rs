@@ -36,7 +36,7 @@ enum Sent {
     Failed(DispatchError),
 }
 
-pub(super) async fn run(shared: &Shared, call: Call) -> Result<Response, DispatchError> {
+pub(super) async fn run(shared: &Arc<Shared>, call: Call) -> Result<Response, DispatchError> {
     let (connect_timeout, headers_timeout) = (call.connect_timeout, call.headers_timeout);
     let origin = Arc::clone(&call.origin);
     let pool = shared.pool(&origin);

@@ -87,7 +87,7 @@ impl Pools {
     }
 
     /// Opens a connection (TCP, TLS, no request) unless one is there. Best effort: an error is for the log.
-    pub async fn warm(&self, origin: &Origin, deadline: Duration) -> Result<(), DispatchError> {
+    pub async fn warm(&self, origin: &Arc<Origin>, deadline: Duration) -> Result<(), DispatchError> {
         let pool = self.0.pool(origin);
         let lease = self.0.lease(origin, &pool, deadline).await?;
         lease.give_back(&pool);
@@ -113,12 +113,16 @@ impl Shared {
 
     /// A connection with room for one exchange.
     async fn lease(
-        &self,
-        origin: &Origin,
+        self: &Arc<Self>,
+        origin: &Arc<Origin>,
         pool: &Arc<OriginPool>,
         connect_timeout: Duration,
     ) -> Result<Lease, DispatchError> {
         if let Some(lease) = pool.checkout().await {
+            if lease.is_borrowed() && pool.borrowed() {
+                let (shared, origin, pool) = (Arc::clone(self), Arc::clone(origin), Arc::clone(pool));
+                tokio::spawn(async move { shared.add(&origin, &pool, connect_timeout).await });
+            }
             return Ok(lease);
         }
         timeout(connect_timeout, self.open(origin, pool)).await.map_err(|_| {
@@ -127,6 +131,15 @@ impl Shared {
                 format!("no connection to {origin} within {} ms", connect_timeout.as_millis()),
             )
         })?
+    }
+
+    /// Opens one more connection for later. Best effort.
+    async fn add(&self, origin: &Origin, pool: &OriginPool, connect_timeout: Duration) {
+        match timeout(connect_timeout, self.connect(origin, pool)).await {
+            Ok(Ok(lease)) => lease.give_back(pool),
+            Ok(Err(error)) => tracing::debug!(%origin, %error, "no further connection"),
+            Err(_) => tracing::debug!(%origin, "no further connection in time"),
+        }
     }
 
     /// Opens a connection. Where HTTP/2 may be negotiated one is opened at a time, and those who waited look again
@@ -146,7 +159,7 @@ impl Shared {
         self.connect(origin, pool).await
     }
 
-    async fn connect(&self, origin: &Origin, pool: &Arc<OriginPool>) -> Result<Lease, DispatchError> {
+    async fn connect(&self, origin: &Origin, pool: &OriginPool) -> Result<Lease, DispatchError> {
         let connected = self.connector.connect(origin).await?;
         tracing::debug!(%origin, address = %connected.address, protocol = ?connected.protocol, "connected");
         match connected.protocol {

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
 
 use super::PoolLimits;
@@ -13,6 +14,10 @@ use crate::origin::Scheme;
 /// A connection whose response has been read to its end is ready for the next request within microseconds. One that is
 /// not by then is still sending a request nobody wanted to the end, and is closed.
 const SETTLE: Duration = Duration::from_millis(5);
+
+/// A request on a connection of another thread is a little slower than on one of its own, but faster than a new
+/// connection: after so many, one is opened beside.
+const BORROWED_MAX: u32 = 8;
 
 /// The connections to one origin. Locked for a few instructions at a time.
 pub(super) struct OriginPool {
@@ -27,6 +32,8 @@ struct State {
     idle: Vec<Idle>,
     shared: Vec<Http2>,
     speaks: Option<Protocol>,
+    /// Requests on connections of other threads since the last was opened for that reason.
+    borrowed: u32,
 }
 
 struct Idle {
@@ -37,7 +44,7 @@ struct Idle {
 impl OriginPool {
     pub(super) fn new(scheme: Scheme, limits: PoolLimits) -> Self {
         let speaks = (scheme != Scheme::Https).then_some(Protocol::Http1);
-        let state = State { idle: Vec::new(), shared: Vec::new(), speaks };
+        let state = State { idle: Vec::new(), shared: Vec::new(), speaks, borrowed: 0 };
         Self { limits, state: Mutex::new(state), opening: tokio::sync::Mutex::new(()) }
     }
 
@@ -81,14 +88,25 @@ impl OriginPool {
         (full || least_loaded.has_room(&self.limits)).then(|| Lease::Http2(least_loaded.stream()))
     }
 
+    /// One of this thread's where there is one.
     fn pop_idle(&self) -> Option<Http1> {
+        let here = Handle::current().id();
         let mut state = self.state();
-        while let Some(idle) = state.idle.pop() {
+        while let Some(last) = state.idle.len().checked_sub(1) {
+            let own = state.idle.iter().rposition(|idle| idle.connection.home() == here);
+            let idle = state.idle.remove(own.unwrap_or(last));
             if !idle.connection.sender.is_closed() && idle.since.elapsed() < self.limits.idle_timeout {
                 return Some(idle.connection);
             }
         }
         None
+    }
+
+    /// Counts a request on another thread's connection; whether this thread should have one more of its own.
+    pub(super) fn borrowed(&self) -> bool {
+        let mut state = self.state();
+        state.borrowed = (state.borrowed + 1) % BORROWED_MAX;
+        state.borrowed == 0
     }
 
     /// Takes an HTTP/1.1 connection back.

@@ -77,11 +77,6 @@ impl Codec for AnthropicCodec {
         None
     }
 
-    /// `MessageTokensCount` (anthropic-sdk-python, `types/message_tokens_count.py`).
-    fn token_count(&self, tokens: u64) -> Option<Bytes> {
-        Some(Bytes::from(format!("{{\"input_tokens\":{tokens}}}")))
-    }
-
     fn error_body(&self, error: &Error) -> Bytes {
         error::body(error)
     }

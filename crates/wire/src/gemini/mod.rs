@@ -90,8 +90,8 @@ impl Codec for GeminiCodec {
     }
 
     /// `CountTokensResponse` (<https://ai.google.dev/api/tokens>).
-    fn token_count(&self, tokens: u64) -> Option<Bytes> {
-        Some(Bytes::from(format!("{{\"totalTokens\":{tokens}}}")))
+    fn token_count(&self, tokens: u64) -> Bytes {
+        Bytes::from(format!("{{\"totalTokens\":{tokens}}}"))
     }
 
     fn error_body(&self, error: &Error) -> Bytes {
