@@ -21,7 +21,7 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     base_url: BaseUrl::PerCustomer("https://RESOURCE.openai.azure.com/openai/v1"),
     env: &["AZURE_OPENAI_API_KEY", "AZURE_API_KEY"],
     auth: AuthScheme::Header("api-key"),
-    apis: &[Api::CHAT, Api::COMPLETIONS, Api::EMBEDDINGS],
+    apis: &[Api::CHAT, Api::RESPONSES, Api::COMPLETIONS, Api::EMBEDDINGS],
     quirks: Quirks::REFERENCE,
     listing: None,
     proof: Proof::Proven,

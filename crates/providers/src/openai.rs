@@ -17,7 +17,7 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     docs: "https://developers.openai.com/api/docs",
     base_url: BaseUrl::Fixed("https://api.openai.com/v1"),
     env: &["OPENAI_API_KEY"],
-    apis: &[Api::CHAT, Api::COMPLETIONS, Api::EMBEDDINGS],
+    apis: &[Api::CHAT, Api::RESPONSES, Api::COMPLETIONS, Api::EMBEDDINGS],
     quirks: Quirks::REFERENCE,
     proof: Proof::Proven,
     ..ProviderSpec::COMPATIBLE

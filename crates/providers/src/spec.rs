@@ -125,6 +125,10 @@ impl Api {
     pub const CHAT: Api =
         Api { operation: Operation::Chat, dialect: Dialect::OpenaiChat, path: "/chat/completions" };
 
+    /// OpenAI's Responses.
+    pub const RESPONSES: Api =
+        Api { operation: Operation::Chat, dialect: Dialect::OpenaiResponses, path: "/responses" };
+
     /// OpenAI's legacy completions.
     pub const COMPLETIONS: Api = Api {
         operation: Operation::TextCompletion,

@@ -28,6 +28,7 @@ pub(crate) fn public(app: App) -> Router {
             .inference(base, "/chat/completions", Dialect::OpenaiChat)
             .inference(base, "/completions", Dialect::OpenaiCompletions)
             .inference(base, "/embeddings", Dialect::OpenaiEmbeddings)
+            .inference(base, "/responses", Dialect::OpenaiResponses)
             .inference(base, "/messages", Dialect::AnthropicMessages)
             .count(base, "/messages/count_tokens", Dialect::AnthropicMessages)
             .question(base, "/models", models::list)
@@ -111,7 +112,7 @@ fn dialect_of(uri: &Uri, headers: &HeaderMap) -> Dialect {
 
 async fn nothing_there(uri: Uri, headers: HeaderMap) -> Response {
     let message = format!(
-        "there is no {}: POST /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/messages, \
+        "there is no {}: POST /v1/chat/completions, /v1/responses, /v1/completions, /v1/embeddings, /v1/messages, \
          /v1/messages/count_tokens, \
          /v1beta/models/{{model}}:generateContent, :streamGenerateContent, :countTokens, /v1/explain; GET /v1/models, \
          /v1/models/{{id}}, /v1/models/{{author}}/{{slug}}/endpoints, /v1/providers, /v1/generation?id=, /v1/key; \

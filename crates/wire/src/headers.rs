@@ -22,11 +22,17 @@ pub enum Direction {
 pub fn crossing(dialect: Dialect, direction: Direction) -> &'static [&'static str] {
     match (dialect, direction) {
         (
-            Dialect::OpenaiChat | Dialect::OpenaiCompletions | Dialect::OpenaiEmbeddings,
+            Dialect::OpenaiChat
+            | Dialect::OpenaiCompletions
+            | Dialect::OpenaiEmbeddings
+            | Dialect::OpenaiResponses,
             Direction::Request,
         ) => &["openai-beta"],
         (
-            Dialect::OpenaiChat | Dialect::OpenaiCompletions | Dialect::OpenaiEmbeddings,
+            Dialect::OpenaiChat
+            | Dialect::OpenaiCompletions
+            | Dialect::OpenaiEmbeddings
+            | Dialect::OpenaiResponses,
             Direction::Response,
         ) => &["content-type", "openai-processing-ms", "openai-version"],
         (Dialect::AnthropicMessages, Direction::Request) => &["anthropic-beta", "anthropic-version"],
@@ -35,7 +41,7 @@ pub fn crossing(dialect: Dialect, direction: Direction) -> &'static [&'static st
         (Dialect::GeminiGenerate, Direction::Request)
         // Not relayed so far: on recast nothing crosses.
         | (
-            Dialect::OpenaiResponses | Dialect::BedrockConverse | Dialect::CohereChat | Dialect::OllamaChat,
+            Dialect::BedrockConverse | Dialect::CohereChat | Dialect::OllamaChat,
             Direction::Request | Direction::Response,
         ) => &[],
     }

@@ -26,17 +26,16 @@ pub mod splice;
 use trunkline_domain::Dialect;
 
 use crate::codec::Codec;
-use crate::recast::ChatCodec;
+use crate::recast::{CallerCodec, ChatCodec};
 
 /// The codec by which a dialect is relayed. A dialect that is only recast has none of its own and gets that of OpenAI's
 /// chat, which can render an error but would misread a body: whoever lets a caller choose a dialect offers none of those.
 pub fn codec_for(dialect: Dialect) -> &'static dyn Codec {
     match dialect {
-        Dialect::OpenaiChat
-        | Dialect::OpenaiResponses
-        | Dialect::BedrockConverse
-        | Dialect::CohereChat
-        | Dialect::OllamaChat => &openai::chat::CODEC,
+        Dialect::OpenaiResponses => &openai::responses::CODEC,
+        Dialect::OpenaiChat | Dialect::BedrockConverse | Dialect::CohereChat | Dialect::OllamaChat => {
+            &openai::chat::CODEC
+        }
         Dialect::AnthropicMessages => &anthropic::CODEC,
         Dialect::GeminiGenerate => &gemini::CODEC,
         Dialect::OpenaiCompletions => &openai::completions::CODEC,
@@ -46,10 +45,26 @@ pub fn codec_for(dialect: Dialect) -> &'static dyn Codec {
 
 /// Whether a request in one dialect can be put to a provider that speaks another.
 pub fn can_recast(from: Dialect, to: Dialect) -> bool {
-    from != to && chat_codec_for(from).is_some() && chat_codec_for(to).is_some()
+    from != to && caller_codec_for(from).is_some() && chat_codec_for(to).is_some()
 }
 
-/// The codec by which a chat dialect is recast. `None` for a dialect that is no chat.
+/// The codec by which callers of a chat dialect are served by providers of another. `None` for a dialect that is no chat.
+pub fn caller_codec_for(dialect: Dialect) -> Option<&'static dyn CallerCodec> {
+    match dialect {
+        Dialect::OpenaiChat => Some(&openai::recast::CODEC),
+        Dialect::OpenaiResponses => Some(&openai::responses::recast::CODEC),
+        Dialect::AnthropicMessages => Some(&anthropic::recast::CODEC),
+        Dialect::GeminiGenerate => Some(&gemini::recast::CODEC),
+        Dialect::OpenaiCompletions
+        | Dialect::OpenaiEmbeddings
+        | Dialect::BedrockConverse
+        | Dialect::CohereChat
+        | Dialect::OllamaChat => None,
+    }
+}
+
+/// The codec by which providers of a chat dialect serve callers of another. `None` for a dialect that is no chat, or that
+/// no provider speaks alone.
 pub fn chat_codec_for(dialect: Dialect) -> Option<&'static dyn ChatCodec> {
     match dialect {
         Dialect::OpenaiChat => Some(&openai::recast::CODEC),

@@ -9,7 +9,7 @@ use trunkline_domain::{Text, Usage};
 use trunkline_wire::codec::{AnswerFacts, AnswerProblem, Codec, ErrorWords, FrameClass, Skim, StreamTap};
 use trunkline_wire::frame::Frame;
 use trunkline_wire::quirks::Quirks;
-use trunkline_wire::recast::{AnswerIdentity, ChatCodec, Cut, Frames, Losses, StreamRecast};
+use trunkline_wire::recast::{AnswerIdentity, CallerCodec, ChatCodec, Cut, Frames, Losses, StreamRecast};
 
 use super::names;
 
@@ -36,7 +36,7 @@ enum Way {
 /// What it takes to recast an answer.
 struct Recast {
     provider: &'static dyn ChatCodec,
-    caller: &'static dyn ChatCodec,
+    caller: &'static dyn CallerCodec,
     id: String,
     model: Text,
     created: i64,
@@ -73,7 +73,7 @@ impl Reading {
 
     /// An answer in another dialect.
     pub(crate) fn recast(
-        caller: &'static dyn ChatCodec,
+        caller: &'static dyn CallerCodec,
         provider: &'static dyn ChatCodec,
         quirks: Quirks,
         introduction: Introduction,

@@ -11,11 +11,11 @@ use trunkline_domain::{Error, ErrorKind, Operation, Text};
 use trunkline_providers::adapter::UpstreamRequest;
 use trunkline_providers::spec::{Answering, Api, Target};
 use trunkline_routing::world::Deployment;
-use trunkline_wire::chat_codec_for;
 use trunkline_wire::codec::{FieldError, Loss, RelayEdits, RelayTarget};
 use trunkline_wire::envelope::Envelope;
-use trunkline_wire::recast::{ChatCodec, EncodeTarget, Losses};
+use trunkline_wire::recast::{CallerCodec, EncodeTarget, Losses};
 use trunkline_wire::splice::{SplicedBody, splice};
+use trunkline_wire::{caller_codec_for, chat_codec_for};
 
 use super::answer::{Introduction, Reading};
 use super::names;
@@ -145,7 +145,7 @@ fn recast<'a>(
     output_cap: Option<u64>,
 ) -> Result<Made<'a>, Fit> {
     let (from, to) = (request.codec.dialect(), api.dialect);
-    let (Some(caller), Some(provider)) = (chat_codec_for(from), chat_codec_for(to)) else {
+    let (Some(caller), Some(provider)) = (caller_codec_for(from), chat_codec_for(to)) else {
         let message =
             "a defect of the gateway: the plan names a deployment whose dialect cannot be translated";
         return Err(Fit::Never(Error::new(ErrorKind::Internal, message)));
@@ -204,7 +204,7 @@ fn check(request: &Request, losses: &[Loss], deployment: &Deployment) -> Result<
 
 impl Outgoing {
     /// The caller's body as a canonical chat, read once for all attempts.
-    fn chat(&self, caller: &dyn ChatCodec, request: &Request) -> Result<Arc<ChatRequest>, &FieldError> {
+    fn chat(&self, caller: &dyn CallerCodec, request: &Request) -> Result<Arc<ChatRequest>, &FieldError> {
         let decoded = self.decoded.get_or_init(|| {
             let mut chat = caller.decode_request(&self.envelope)?;
             // Where the dialect says these in the path, the body does not.

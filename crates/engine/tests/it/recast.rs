@@ -115,6 +115,22 @@ async fn a_stream_that_breaks_ends_with_the_callers_kind_of_error() {
 }
 
 #[tokio::test]
+async fn a_caller_of_responses_is_answered_buffered_and_streamed_at_the_same_cost() {
+    let rig = Rig::new(TWO_ACCOUNTS).await;
+    let whole =
+        rig.send(rig.inbound(Dialect::OpenaiResponses, r#"{"model":"acme/m","input":"hello there"}"#));
+    assert!(whole.await.unwrap().body.starts_with(r#"{"id":"resp_"#));
+    let body = r#"{"model":"acme/m","input":"hello there","stream":true}"#;
+    let seen = rig.send(rig.inbound(Dialect::OpenaiResponses, body)).await.unwrap();
+    assert!(seen.body.starts_with("event: response.created\n"), "{}", seen.body);
+    assert!(seen.body.contains("event: response.completed\n"), "{}", seen.body);
+    let rows = rig.rows().await;
+    assert_eq!(rows[0].settlement.usage, rows[1].settlement.usage);
+    assert_eq!(rows[0].settlement.cost, rows[1].settlement.cost);
+    assert_eq!(rig.provider("east").violations(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_gemini_caller_names_the_model_in_the_path() {
     let rig = Rig::new(TWO_ACCOUNTS).await;
     let body = r#"{"contents":[{"role":"user","parts":[{"text":"hello there"}]}]}"#;

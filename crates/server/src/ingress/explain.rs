@@ -1,6 +1,6 @@
 //! `POST /v1/explain`: what would be done with a body of any dialect, without sending anything.
 //!
-//! The dialect is that of `?operation=chat|completions|embeddings|messages|generate_content`, or is told from the body:
+//! The dialect is that of `?operation=chat|responses|completions|embeddings|messages|generate_content`, or is told from the body:
 //! `messages` make it a chat, `prompt` a completion, `input` an embedding, `contents` Gemini's.
 
 use axum::extract::Request;
@@ -51,10 +51,12 @@ pub(crate) fn named(operation: &str) -> Result<Dialect, Error> {
         "chat" => Ok(Dialect::OpenaiChat),
         "completions" | "text_completion" => Ok(Dialect::OpenaiCompletions),
         "embeddings" => Ok(Dialect::OpenaiEmbeddings),
+        "responses" => Ok(Dialect::OpenaiResponses),
         "messages" => Ok(Dialect::AnthropicMessages),
         "generate_content" => Ok(Dialect::GeminiGenerate),
         _ => {
-            let message = "operation is one of chat, completions, embeddings, messages, generate_content";
+            let message =
+                "operation is one of chat, responses, completions, embeddings, messages, generate_content";
             Err(Error::new(ErrorKind::InvalidRequest, message).about("operation"))
         }
     }
@@ -73,7 +75,7 @@ pub(crate) fn told(bytes: &bytes::Bytes) -> Result<Dialect, Error> {
     let sign = signs.into_iter().find(|(field, _)| envelope.contains(field));
     sign.map(|(_, dialect)| dialect).ok_or_else(|| {
         let message = "the body has neither `messages`, `prompt`, `input` nor `contents`: name what it is with \
-                       ?operation=chat, completions, embeddings, messages or generate_content";
+                       ?operation=chat, responses, completions, embeddings, messages or generate_content";
         Error::new(ErrorKind::InvalidRequest, message)
     })
 }

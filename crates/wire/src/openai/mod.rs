@@ -25,6 +25,7 @@ mod error;
 mod prompt;
 pub(crate) mod recast;
 mod relay;
+pub(crate) mod responses;
 mod skim;
 mod stream;
 mod usage;

@@ -83,7 +83,7 @@ pub(super) fn inputs(field: &'static str, raw: &[u8], skim: &mut Skim) -> Result
 }
 
 /// A part of a message's content.
-fn part(part: &mut Cursor<'_>, skim: &mut Skim) {
+pub(super) fn part(part: &mut Cursor<'_>, skim: &mut Skim) {
     if part.kind() != Kind::Object {
         text(part, skim);
         return;
@@ -101,6 +101,15 @@ fn part(part: &mut Cursor<'_>, skim: &mut Skim) {
             skim.needs.files = true;
             // A file may hold text: its length bounds that, whatever constant a file has besides.
             skim.text_bytes += media(value, skim);
+        }
+        // Files of Responses, which has them without an object around.
+        b"file_data" => {
+            skim.needs.files = true;
+            skim.text_bytes += media_leaf(value, skim);
+        }
+        b"file_id" | b"file_url" if value.kind() == Kind::String => {
+            skim.needs.files = true;
+            skim.referenced_media = skim.referenced_media.saturating_add(1);
         }
         _ => text(value, skim),
     });
@@ -140,7 +149,7 @@ fn payload(payload: &[u8], skim: &mut Skim) -> u64 {
 }
 
 /// Text, or something unknown with its length as written.
-fn text(value: &mut Cursor<'_>, skim: &mut Skim) {
+pub(super) fn text(value: &mut Cursor<'_>, skim: &mut Skim) {
     skim.text_bytes += match value.kind() {
         Kind::String => value.string().len() as u64,
         Kind::Null => 0,

@@ -77,6 +77,57 @@ pub trait ChatCodec: Send + Sync {
     fn answer_id_prefix(&self) -> &'static str;
 }
 
+/// One chat dialect, seen from its callers: their requests are read and their answers written. Every [`ChatCodec`] is one;
+/// a dialect that providers are only ever relayed to needs no more.
+pub trait CallerCodec: Send + Sync {
+    /// Which.
+    fn dialect(&self) -> Dialect;
+
+    /// As [`ChatCodec::decode_request`].
+    fn decode_request(&self, envelope: &Envelope) -> Result<ChatRequest, FieldError>;
+
+    /// As [`ChatCodec::encode_response`].
+    fn encode_response(
+        &self,
+        response: &ChatResponse,
+        identity: &AnswerIdentity<'_>,
+        losses: &mut Losses,
+    ) -> Bytes;
+
+    /// As [`ChatCodec::stream_encoder`].
+    fn stream_encoder(&self, identity: &AnswerIdentity<'_>) -> Box<dyn StreamEncoder>;
+
+    /// As [`ChatCodec::answer_id_prefix`].
+    fn answer_id_prefix(&self) -> &'static str;
+}
+
+impl<C: ChatCodec> CallerCodec for C {
+    fn dialect(&self) -> Dialect {
+        ChatCodec::dialect(self)
+    }
+
+    fn decode_request(&self, envelope: &Envelope) -> Result<ChatRequest, FieldError> {
+        ChatCodec::decode_request(self, envelope)
+    }
+
+    fn encode_response(
+        &self,
+        response: &ChatResponse,
+        identity: &AnswerIdentity<'_>,
+        losses: &mut Losses,
+    ) -> Bytes {
+        ChatCodec::encode_response(self, response, identity, losses)
+    }
+
+    fn stream_encoder(&self, identity: &AnswerIdentity<'_>) -> Box<dyn StreamEncoder> {
+        ChatCodec::stream_encoder(self, identity)
+    }
+
+    fn answer_id_prefix(&self) -> &'static str {
+        ChatCodec::answer_id_prefix(self)
+    }
+}
+
 /// The deployment a request is encoded for.
 #[derive(Clone, Copy, Debug)]
 pub struct EncodeTarget<'a> {

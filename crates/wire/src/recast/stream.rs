@@ -3,7 +3,7 @@
 
 use trunkline_domain::chat::StreamEvent;
 
-use super::{AnswerIdentity, ChatCodec, Cut, Frames, StreamDecoder, StreamEncoder};
+use super::{AnswerIdentity, CallerCodec, ChatCodec, Cut, Frames, StreamDecoder, StreamEncoder};
 use crate::codec::{AnswerFacts, AnswerProblem, FrameClass};
 use crate::frame::Frame;
 use crate::quirks::Quirks;
@@ -23,7 +23,7 @@ impl StreamRecast {
     pub fn new(
         from: &dyn ChatCodec,
         quirks: &Quirks,
-        to: &dyn ChatCodec,
+        to: &dyn CallerCodec,
         identity: &AnswerIdentity<'_>,
     ) -> Self {
         Self {

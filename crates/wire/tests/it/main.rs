@@ -9,6 +9,7 @@ mod errors;
 mod gemini;
 mod recast;
 mod relay;
+mod responses;
 mod skim;
 mod splice;
 mod sse;

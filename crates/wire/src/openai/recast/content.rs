@@ -211,7 +211,7 @@ impl File {
 }
 
 /// What a URL points to: `data:` URLs hold their bytes.
-pub(super) fn source(url: &Text) -> (MediaSource, Option<Text>) {
+pub(in crate::openai) fn source(url: &Text) -> (MediaSource, Option<Text>) {
     let data = url.strip_prefix("data:").and_then(|data| data.split_once(";base64,"));
     match data {
         Some((media_type, data)) => (MediaSource::Base64(data.into()), Some(media_type.into())),

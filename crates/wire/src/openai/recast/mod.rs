@@ -30,6 +30,8 @@ mod parameters;
 mod reasoning;
 mod response;
 
+pub(in crate::openai) use content::source as data_url;
+
 use bytes::Bytes;
 use trunkline_domain::Dialect;
 use trunkline_domain::chat::{ChatRequest, ChatResponse};

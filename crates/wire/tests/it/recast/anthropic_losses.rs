@@ -10,7 +10,7 @@ use trunkline_wire::codec::{LossKind, Subject};
 use trunkline_wire::quirks::Quirks;
 use trunkline_wire::recast::{EncodeTarget, Frames, Losses, StreamRecast};
 
-use super::{TOLERANT, codec, decode_request, encode_request, identity, json, stream};
+use super::{TOLERANT, caller, codec, decode_request, encode_request, identity, json, stream};
 
 const CHAT: Dialect = Dialect::OpenaiChat;
 const MESSAGES: Dialect = Dialect::AnthropicMessages;
@@ -316,7 +316,7 @@ fn an_answer_of_openai_streams_on_to_a_caller_of_anthropic() {
     let request = ChatRequest::default();
     let identity =
         trunkline_wire::recast::AnswerIdentity { id: "msg_1", model: "alias", created: 7, request: &request };
-    let mut recast = StreamRecast::new(codec(CHAT), &TOLERANT, codec(MESSAGES), &identity);
+    let mut recast = StreamRecast::new(codec(CHAT), &TOLERANT, caller(MESSAGES), &identity);
     let mut out = Frames::default();
     let chunk = |delta: Value, finish: Value| json!({ "id": "c", "model": "up", "choices": [{ "index": 0, "delta": delta, "finish_reason": finish }] });
     for data in [

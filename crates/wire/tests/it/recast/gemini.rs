@@ -15,8 +15,8 @@ use trunkline_wire::quirks::Quirks;
 use trunkline_wire::recast::{EncodeTarget, Frames, Losses, StreamRecast};
 
 use super::{
-    Case, Ending, TOLERANT, assert_sequential, bare, bare_response, codec, decode_request, encode_request,
-    events, gemini_generate as generate, identity, json, stream,
+    Case, Ending, TOLERANT, assert_sequential, bare, bare_response, caller, codec, decode_request,
+    encode_request, events, gemini_generate as generate, identity, json, stream,
 };
 
 const GEMINI: Dialect = Dialect::GeminiGenerate;
@@ -451,7 +451,7 @@ fn a_stream_of_openai_becomes_one_of_gemini() {
     let request = ChatRequest::default();
     let identity =
         trunkline_wire::recast::AnswerIdentity { id: "r", model: "m", created: 1, request: &request };
-    let mut recast = StreamRecast::new(codec(CHAT), &TOLERANT, codec(GEMINI), &identity);
+    let mut recast = StreamRecast::new(codec(CHAT), &TOLERANT, caller(GEMINI), &identity);
     let mut out = Frames::default();
     for frame in frames.iter().map(ToString::to_string).chain(["[DONE]".to_owned()]) {
         recast.frame(&Frame::of_event(format!("data: {frame}\n\n").into()), &mut out);

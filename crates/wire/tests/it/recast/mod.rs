@@ -13,6 +13,7 @@ mod laws;
 mod openai_answers;
 mod openai_chat;
 mod openai_losses;
+mod responses;
 mod stream;
 
 use std::path::{Path, PathBuf};
@@ -21,18 +22,24 @@ use bytes::Bytes;
 use serde_json::Value;
 use trunkline_domain::Dialect;
 use trunkline_domain::chat::{ChatRequest, ChatResponse, Extras, Part, PartKind, Reasoning, StreamEvent};
-use trunkline_wire::chat_codec_for;
 use trunkline_wire::codec::AnswerProblem;
 use trunkline_wire::frame::Frame;
 use trunkline_wire::framing::sse::SseFramer;
 use trunkline_wire::quirks::{Quirks, StreamUsage};
-use trunkline_wire::recast::{AnswerIdentity, ChatCodec, Cut, EncodeTarget, Frames, Losses, StreamDecoder};
+use trunkline_wire::recast::{
+    AnswerIdentity, CallerCodec, ChatCodec, Cut, EncodeTarget, Frames, Losses, StreamDecoder,
+};
+use trunkline_wire::{caller_codec_for, chat_codec_for};
 
 /// A server that takes what it is given: nothing is added for it.
 const TOLERANT: Quirks = Quirks { stream_usage: StreamUsage::AlwaysTolerant, ..Quirks::REFERENCE };
 
 fn codec(dialect: Dialect) -> &'static dyn ChatCodec {
     chat_codec_for(dialect).expect("a chat")
+}
+
+fn caller(dialect: Dialect) -> &'static dyn CallerCodec {
+    caller_codec_for(dialect).expect("a chat")
 }
 
 /// One case of a dialect.

@@ -9,7 +9,7 @@ use trunkline_wire::recast::{
     AnswerIdentity, Cut, Frames, LOSSES_MAX, LossPolicy, Losses, StreamRecast, Tolerance,
 };
 
-use super::{TOLERANT, codec, decode_request};
+use super::{TOLERANT, caller, codec, decode_request};
 
 fn frame(data: &str) -> Frame {
     Frame::of_event(format!("data: {data}\n\n").into())
@@ -17,7 +17,7 @@ fn frame(data: &str) -> Frame {
 
 fn recast(request: &ChatRequest, quirks: &Quirks) -> StreamRecast {
     let identity = AnswerIdentity { id: "ours", model: "alias", created: 7, request };
-    StreamRecast::new(codec(Dialect::OpenaiChat), quirks, codec(Dialect::OpenaiChat), &identity)
+    StreamRecast::new(codec(Dialect::OpenaiChat), quirks, caller(Dialect::OpenaiChat), &identity)
 }
 
 const TEXT: &str = r#"{"id":"c1","model":"up","choices":[{"index":0,"delta":{"content":"hello"}}]}"#;
