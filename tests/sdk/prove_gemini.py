@@ -29,9 +29,14 @@ SCHEMA = {
 TOOL = types.Tool(
     function_declarations=[
         types.FunctionDeclaration(name="get_weather", parameters_json_schema={**SCHEMA, "additionalProperties": False}),
-        types.FunctionDeclaration(name="get_news", parameters=types.Schema.model_validate(
-            {**SCHEMA, "type": "OBJECT", "properties": {"city": {"type": "STRING"}, "days": {"type": "INTEGER"}}}
-        )),
+        types.FunctionDeclaration(
+            name="get_news",
+            parameters=types.Schema(
+                type="OBJECT",
+                properties={"city": types.Schema(type="STRING"), "days": types.Schema(type="INTEGER")},
+                required=["city", "days"],
+            ),
+        ),
     ]
 )
 ARGS = {"city": "some words", "days": 1}
@@ -148,7 +153,8 @@ def check_counts():
 
 
 USER = {"role": "user", "parts": [{"text": "Hello"}]}
-CALL = {"role": "model", "parts": [{"functionCall": {"name": "a"}, "thoughtSignature": "skip_thought_signature_validator"}]}
+UNSIGNED = "skip_thought_signature_validator"
+CALL = {"role": "model", "parts": [{"functionCall": {"name": "a"}, "thoughtSignature": UNSIGNED}]}
 RESPONSE = {"role": "user", "parts": [{"functionResponse": {"name": "a", "response": {}}}]}
 DECLARED = [{"functionDeclarations": [{"name": "a"}]}]
 REFUSED = {
@@ -176,7 +182,7 @@ REFUSED = {
         "oneof field 'data' is already set",
     ),
     "a call first": ({"contents": [CALL, RESPONSE]}, "function call turn comes immediately after a user turn"),
-    "a call without its response": ({"contents": [USER, CALL, USER]}, "the number of function response parts is equal"),
+    "a call without its response": ({"contents": [USER, CALL, USER]}, "number of function response parts is equal"),
     "a response without its call": (
         {"contents": [USER, RESPONSE]},
         "function response turn comes immediately after a function call turn",
