@@ -190,7 +190,7 @@ def check_json_schema():
             "json_schema": {"name": "weather", "strict": True, "schema": Weather.model_json_schema()},
         },
     )
-    assert json.loads(raw.parse().choices[0].message.content) == {}
+    assert Weather.model_validate_json(raw.parse().choices[0].message.content)
     assert_relayed(raw, "schema")
 
 

@@ -1,7 +1,9 @@
 //! Callers of one dialect at providers of another.
 
+use trunkline_domain::attempt::Cause;
+use trunkline_domain::ledger::EntryState;
 use trunkline_domain::{Dialect, ErrorKind};
-use trunkline_engine::inbound::PathFacts;
+use trunkline_engine::inbound::{Inbound, PathFacts};
 use trunkline_testkit::fake_provider::Script;
 use trunkline_testkit::fake_provider::script::{After, End};
 use trunkline_wire::gemini::path::Framing;
@@ -153,4 +155,151 @@ async fn a_gemini_caller_names_the_model_in_the_path() {
         }
     }
     assert_eq!(rig.provider("east").violations(), Vec::<String>::new());
+}
+
+/// An account's kind, and the path of its API.
+type Kind = (&'static str, &'static str);
+
+const OPENAI: Kind = ("custom", "v1");
+const ANTHROPIC: Kind = ("anthropic", "v1");
+const GEMINI: Kind = ("gemini", "v1beta");
+const KINDS: [Kind; 3] = [OPENAI, ANTHROPIC, GEMINI];
+
+/// Two accounts of one model whose providers speak what they speak.
+fn accounts(east: Kind, west: Kind) -> String {
+    let account = |name: &str, (kind, path): Kind, priority: u8| {
+        format!(
+            r#"
+            [providers.{name}]
+            kind = "{kind}"
+            base_url = "http://{name}.test/{path}"
+            api_key = {{ env = "KEY" }}
+            priority = {priority}
+            models = [{{ id = "gemini-3-fake", name = "acme/m", context_window = 8000, output_max = 1000, input_usd_per_million = 1, output_usd_per_million = 10 }}]
+            "#
+        )
+    };
+    account("east", east, 0) + &account("west", west, 1)
+}
+
+const CALLERS: [Dialect; 3] = [Dialect::OpenaiChat, Dialect::AnthropicMessages, Dialect::GeminiGenerate];
+
+/// The same question in a caller's dialect.
+fn question(rig: &Rig, caller: Dialect, stream: bool) -> Inbound {
+    if caller == Dialect::GeminiGenerate {
+        let body = r#"{"contents":[{"role":"user","parts":[{"text":"hello there"}]}]}"#;
+        let mut inbound = rig.inbound(caller, body);
+        let stream = stream.then_some(Framing::Sse);
+        inbound.path = Some(PathFacts { model: "acme/m".into(), stream });
+        return inbound;
+    }
+    rig.inbound(caller, &messages(if stream { "\"stream\":true," } else { "" }))
+}
+
+/// What ends a good stream of a dialect, and what ends one that breaks off.
+fn ends(caller: Dialect) -> (&'static str, &'static str) {
+    if caller == Dialect::AnthropicMessages {
+        ("{\"type\":\"message_stop\"}", "event: error\ndata: {\"type\":\"error\"")
+    } else if caller == Dialect::GeminiGenerate {
+        ("}", "data: {\"error\":{\"code\":")
+    } else {
+        ("data: [DONE]", "data: {\"error\":{\"message\":")
+    }
+}
+
+#[tokio::test]
+async fn a_failing_provider_is_followed_by_one_of_another_dialect() {
+    for (east, west) in [(ANTHROPIC, OPENAI), (OPENAI, ANTHROPIC), (ANTHROPIC, GEMINI), (GEMINI, OPENAI)] {
+        for (caller, stream) in CALLERS.into_iter().flat_map(|caller| [(caller, false), (caller, true)]) {
+            let rig = Rig::new(&accounts(east, west)).await;
+            rig.provider("east").push(Script::error(529, "overloaded_error", None, "Overloaded"));
+            let seen = rig.send(question(&rig, caller, stream)).await.unwrap();
+            let case = format!("{caller:?} at {east:?}, then {west:?}: {}", seen.body);
+            assert!(seen.body.contains("Hello "), "{case}");
+            assert!(!stream || seen.body.trim_end().ends_with(ends(caller).0), "{case}");
+            assert_eq!(seen.headers["x-trunkline-provider"], west.0, "{case}");
+            assert_eq!(rig.provider("east").violations(), Vec::<String>::new(), "{case}");
+            assert_eq!(rig.provider("west").violations(), Vec::<String>::new(), "{case}");
+            let rows = rig.rows_of(seen.request).await;
+            let told: Vec<_> = rows.iter().map(|row| (&*row.opening.account, row.settlement.cause)).collect();
+            assert_eq!(told, [("east", Some(Cause::Overloaded)), ("west", None)], "{case}");
+            rig.assert_nothing_held();
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_error_after_a_200_fails_over_in_every_dialect() {
+    for (east, caller) in KINDS.into_iter().flat_map(|kind| CALLERS.map(|caller| (kind, caller))) {
+        let rig = Rig::new(&accounts(east, OPENAI)).await;
+        rig.provider("east").push(Script::overloaded_event());
+        let seen = rig.send(question(&rig, caller, true)).await.unwrap();
+        let case = format!("{caller:?} at {east:?}: {}", seen.body);
+        assert!(seen.body.contains("Hello ") && seen.body.trim_end().ends_with(ends(caller).0), "{case}");
+        assert_eq!(seen.headers["x-trunkline-attempts"], "2", "{case}");
+        let rows = rig.rows_of(seen.request).await;
+        assert_eq!(rows[0].settlement.cause, Some(Cause::Overloaded), "{case}");
+        rig.assert_nothing_held();
+    }
+}
+
+#[tokio::test]
+async fn every_caller_pays_every_provider_what_it_bills_buffered_and_streamed() {
+    for (kind, caller) in KINDS.into_iter().flat_map(|kind| CALLERS.map(|caller| (kind, caller))) {
+        let rig = Rig::new(&accounts(kind, kind)).await;
+        for stream in [false, true] {
+            rig.send(question(&rig, caller, stream)).await.unwrap();
+        }
+        let rows = rig.rows().await;
+        for (row, seen) in rows.iter().zip(rig.provider("east").log()) {
+            let billed = seen.billed.unwrap();
+            let usage = &row.settlement.usage;
+            assert_eq!(seen.violations, Vec::<String>::new(), "{caller:?} at {kind:?}");
+            assert_eq!(
+                (usage.prompt_total(), usage.completion_total()),
+                (billed.prompt_tokens, billed.completion_tokens)
+            );
+            // A dollar a million tokens in, ten out.
+            let nano =
+                i128::from(billed.prompt_tokens) * 1_000 + i128::from(billed.completion_tokens) * 10_000;
+            assert_eq!(i128::from(row.settlement.cost.0), nano, "{caller:?} at {kind:?}");
+        }
+        assert_eq!(rows.len(), 2);
+        rig.assert_nothing_held();
+    }
+}
+
+#[tokio::test]
+async fn a_stream_cut_in_any_dialect_ends_in_the_callers_kind_of_error() {
+    for (kind, caller) in KINDS.into_iter().flat_map(|kind| CALLERS.map(|caller| (kind, caller))) {
+        for end in [End::Cut(After::Pieces(6)), End::Truncate(After::Pieces(6)), End::Overloaded(6)] {
+            let rig = Rig::new(&accounts(kind, kind)).await;
+            rig.provider("east").push(Script::default().ending(end));
+            let seen = rig.send(question(&rig, caller, true)).await.unwrap();
+            let case = format!("{caller:?} at {kind:?}, {end:?}: {}", seen.body);
+            assert!(seen.body.contains("Hello "), "{case}");
+            let (before, _) = seen.body.rsplit_once(ends(caller).1).unwrap_or_else(|| panic!("{case}"));
+            assert!(!before.contains(ends(caller).1), "one error: {case}");
+            let row = rig.rows_of(seen.request).await.remove(0);
+            assert_eq!(row.settlement.state, EntryState::Partial, "{case}");
+            assert!(row.settlement.cost.0 > 0, "what was seen is charged: {case}");
+            rig.assert_nothing_held();
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_provider_read_from_its_cache_is_counted_as_read() {
+    let rig = Rig::new(&accounts(ANTHROPIC, OPENAI)).await;
+    let system = r#""system":[{"type":"text","text":"one two three","cache_control":{"type":"ephemeral"}}],"#;
+    for stream in ["", "\"stream\":true,"] {
+        let body = messages(&format!("{system}{stream}"));
+        rig.send(rig.inbound(Dialect::AnthropicMessages, &body)).await.unwrap();
+    }
+    let rows = rig.rows().await;
+    let read: Vec<_> = rows.iter().map(|row| row.settlement.usage.cache_read_tokens).collect();
+    assert_eq!(read, [0, 3]);
+    for (row, seen) in rows.iter().zip(rig.provider("east").log()) {
+        assert_eq!(row.settlement.usage.prompt_total(), seen.billed.unwrap().prompt_tokens);
+    }
 }

@@ -65,7 +65,7 @@ impl ScriptedBody {
     /// Bytes that may still be sent before the end the script wants.
     fn room(&self) -> u64 {
         match self.end {
-            End::Complete => u64::MAX,
+            End::Complete | End::Overloaded(_) => u64::MAX,
             End::Truncate(after) | End::Cut(after) | End::Reset(after) | End::Stall(after) => match after {
                 After::Bytes(bytes) => bytes.saturating_sub(self.sent.bytes),
                 After::Pieces(pieces) if pieces > self.sent.pieces => u64::MAX,
@@ -84,7 +84,7 @@ impl ScriptedBody {
         // Whoever knows the length asks for no more after the last byte: the end is noted with it.
         let last = self.parts.peek().is_none() && whole;
         let truncated = matches!(self.end, End::Truncate(_)) && self.room() == 0;
-        if truncated || last && (self.room() > 0 || matches!(self.end, End::Complete)) {
+        if truncated || last && (self.room() > 0 || matches!(self.end, End::Complete | End::Overloaded(_))) {
             self.entry.end(Ending::Finished);
         }
         bytes
@@ -99,7 +99,7 @@ impl ScriptedBody {
     fn stop(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, io::Error>>> {
         match self.end {
             End::Stall(_) => return Poll::Pending,
-            End::Complete | End::Truncate(_) => return self.finish(),
+            End::Complete | End::Overloaded(_) | End::Truncate(_) => return self.finish(),
             End::Cut(_) | End::Reset(_) => ready!(self.line.poll_flush(&mut self.reached, context)),
         }
         if matches!(self.end, End::Reset(_)) {

@@ -21,7 +21,7 @@ pub struct Seen {
     pub method: String,
     /// Path and query.
     pub path: String,
-    /// Request headers; of `authorization` only that it was there.
+    /// Request headers; of keys only that they were there.
     pub headers: Vec<(String, String)>,
     /// Request body.
     pub body: String,
@@ -43,9 +43,13 @@ pub struct Seen {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Billed {
-    /// Tokens read.
+    /// Tokens of the prompt, cached or not.
     pub prompt_tokens: u64,
-    /// Tokens generated.
+    /// Those of them that were read from a cache.
+    pub cache_read_tokens: u64,
+    /// Those of them that were written to a cache.
+    pub cache_write_tokens: u64,
+    /// Tokens generated, thoughts among them.
     pub completion_tokens: u64,
 }
 
@@ -99,7 +103,7 @@ impl Log {
             .and_then(|(_, rest)| rest.split_once("]]"))
             .map(|(marker, _)| marker.to_owned());
         let shown = |name: &str, value: &[u8]| match name {
-            "authorization" => "…".to_owned(),
+            "authorization" | "x-api-key" | "x-goog-api-key" => "…".to_owned(),
             _ => String::from_utf8_lossy(value).into_owned(),
         };
         let headers = arrived.headers.iter();

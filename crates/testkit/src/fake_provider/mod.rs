@@ -1,9 +1,11 @@
 //! A provider that does what a script says and lets nothing improper pass.
 //!
-//! What it is: an OpenAI-compatible server (`POST /chat/completions`, `/completions`, `/embeddings`, `GET /models`,
-//! with or without `/v1` before it) that answers correctly unless told otherwise, refuses with the provider's own 400
-//! or 401 what a strict provider would refuse ([`strict`]), and keeps a [`log`] of every call with what it would bill.
-//! It runs over real TCP ([`FakeProvider::listen`]) or as a [`Dispatch`] in this process, where paused tokio time
+//! What it is: a server of three APIs, which it tells apart by path: OpenAI's (`POST /chat/completions`, `/completions`,
+//! `/embeddings`, `GET /models`, with or without `/v1` before it), Anthropic's (`POST /messages`,
+//! `/messages/count_tokens`, `GET /models` with `anthropic-version`) and Gemini's (`POST /models/{model}:generateContent`,
+//! `:streamGenerateContent`, `:countTokens`, with or without `/v1beta` or `/v1`). It answers correctly unless told otherwise,
+//! refuses in the provider's own words what a strict provider would refuse, signs the thoughts it hands out and takes
+//! back only those, and keeps a [`log`] of every call with what it would bill. It runs over real TCP ([`FakeProvider::listen`]) or as a [`Dispatch`] in this process, where paused tokio time
 //! makes its waits free. What it is not: a model, nor a stand-in for any particular provider's quirks.
 //!
 //! Where to look first: [`script::Script`] (what can go wrong), [`log::Seen`] (what is known afterwards).
@@ -15,14 +17,21 @@
 
 pub mod log;
 pub mod script;
-pub mod strict;
 
-mod answer;
+mod anthropic;
+mod api;
 mod body;
-mod error;
+mod cache;
+mod findings;
+mod gemini;
+mod headers;
 mod line;
+mod openai;
 mod plan;
+mod seal;
 mod serve;
+mod shape;
+mod speech;
 
 use std::collections::VecDeque;
 use std::io;
@@ -37,10 +46,13 @@ use trunkline_domain::attempt::Cause;
 use trunkline_upstream::dispatch::{Call, Dispatch, DispatchError, DispatchFuture, Response, ResponseBytes};
 
 pub use log::{Billed, Ending, Seen};
+pub use openai::strict::GATEWAY_FIELDS;
 pub use script::Script;
 pub use serve::Server;
 
+use api::Api;
 use body::ScriptedBody;
+use cache::Cache;
 use line::Line;
 use log::Log;
 use plan::Planned;
@@ -59,7 +71,7 @@ pub struct Setup {
     pub otherwise: Vec<Script>,
     /// Who calls, and so which headers are improper.
     pub caller: Caller,
-    /// Top-level body fields it knows beyond OpenAI's.
+    /// Top-level body fields it knows beyond the API's.
     pub fields: Vec<String>,
     /// Request headers it tolerates from a gateway beyond those a gateway sends of its own.
     pub headers: Vec<String>,
@@ -67,6 +79,13 @@ pub struct Setup {
     pub disconnect: Disconnect,
     /// Where each call is appended as one line of JSON when it ends.
     pub log_file: Option<PathBuf>,
+}
+
+impl Setup {
+    /// The models it lists.
+    fn listed(&self) -> Vec<String> {
+        if self.models.is_empty() { vec!["fake-model".to_owned()] } else { self.models.clone() }
+    }
 }
 
 /// Who calls.
@@ -102,6 +121,7 @@ struct Shared {
     setup: Setup,
     scripts: Mutex<Scripts>,
     log: Arc<Log>,
+    cache: Cache,
 }
 
 #[derive(Debug, Default)]
@@ -139,7 +159,9 @@ impl FakeProvider {
     pub fn new(setup: Setup) -> io::Result<Self> {
         let log = Arc::new(Log::new(setup.log_file.as_deref(), setup.disconnect)?);
         let scripts = Scripts { first: setup.scripts.iter().cloned().collect(), later: 0 };
-        Ok(Self { shared: Arc::new(Shared { setup, scripts: Mutex::new(scripts), log }) })
+        Ok(Self {
+            shared: Arc::new(Shared { setup, scripts: Mutex::new(scripts), log, cache: Cache::default() }),
+        })
     }
 
     /// Adds a script for the next call that has none yet.
@@ -181,11 +203,12 @@ impl FakeProvider {
     /// Judges a request, logs it and does what the script says, up to the head of the response.
     async fn receive(&self, arrived: Arrived, line: Line) -> Outcome {
         let number = self.shared.log.arrived(&arrived);
-        let asked = match strict::judge(&self.shared.setup, &arrived) {
+        let api = Api::of(&arrived.path, &arrived.headers);
+        let asked = match api.judge(&self.shared.setup, &arrived) {
             Ok(asked) => asked,
             Err(refusal) => {
                 let entry = self.shared.log.open(number, &refusal.violations);
-                return respond(plan::error(&refusal.error), entry, line);
+                return respond(plan::refusal(&refusal), entry, line);
             }
         };
         let mut entry = self.shared.log.open(number, &[]);
@@ -193,7 +216,9 @@ impl FakeProvider {
         entry.bills_at_least(script.bills);
         tokio::time::sleep(Duration::from_millis(script.head_after_ms)).await;
         match script.head {
-            script::Head::Answer => respond(plan::plan(&script, &asked, number), entry, line),
+            script::Head::Answer => {
+                respond(plan::plan(&script, api, &*asked, number, &self.shared.cache), entry, line)
+            }
             script::Head::Hang => std::future::pending().await,
             script::Head::Close => {
                 entry.end(Ending::Cut);

@@ -7,10 +7,11 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::answer::{self, Asked};
-use super::error::ApiError;
+use super::api::{Api, Scripted};
+use super::cache::Cache;
+use super::findings::Refusal;
 use super::log::Billed;
-use super::script::{After, Body, End, Script};
+use super::script::{self, After, Body, End, Script};
 
 /// One piece of a body.
 #[derive(Clone, Debug)]
@@ -39,34 +40,71 @@ pub(crate) struct Planned {
 const JSON: &str = "application/json";
 pub(crate) const EVENTS: &str = "text/event-stream";
 
+/// A request that is answered.
+pub(crate) trait Accepted: Send {
+    /// Whether the answer is a stream.
+    fn streams(&self) -> bool;
+
+    /// The correct answer.
+    fn answer(&self, making: &Making<'_>) -> Answered;
+}
+
+/// What an answer is made of beside the request.
+pub(crate) struct Making<'a> {
+    pub(crate) script: &'a script::Answer,
+    /// Makes its id.
+    pub(crate) number: u64,
+    pub(crate) cache: &'a Cache,
+}
+
+/// A correct answer.
+pub(crate) struct Answered {
+    pub(crate) id: Option<String>,
+    pub(crate) parts: Vec<Part>,
+}
+
+/// What an overloaded provider says.
+fn overloaded(api: Api) -> Scripted<'static> {
+    let (kind, message) = ("overloaded_error", "Overloaded");
+    Scripted { status: api.overloaded(), kind, code: None, message }
+}
+
 /// A refusal.
-pub(crate) fn error(error: &ApiError) -> Planned {
-    let parts = vec![part(Duration::ZERO, error.body())];
-    finite(error.status, JSON, parts, End::Complete)
+pub(crate) fn refusal(refusal: &Refusal) -> Planned {
+    finite(refusal.status, JSON, vec![part(Duration::ZERO, refusal.body.clone())], End::Complete)
 }
 
 /// The response to an accepted request. `number` makes its id.
-pub(crate) fn plan(script: &Script, asked: &Asked, number: u64) -> Planned {
+pub(crate) fn plan(script: &Script, api: Api, asked: &dyn Accepted, number: u64, cache: &Cache) -> Planned {
     let mut planned = match &script.body {
+        Body::Answer(_) if matches!(script.end, End::Overloaded(_)) && !asked.streams() => {
+            let error = overloaded(api);
+            finite(error.status, JSON, vec![part(Duration::ZERO, api.error(&error))], End::Complete)
+        }
         Body::Answer(answer) => {
-            let answered = answer::answer(asked, answer, number);
+            let mut answered = asked.answer(&Making { script: answer, number, cache });
             let content_type = if asked.streams() { EVENTS } else { JSON };
             let total = answered.parts.last().and_then(|part| part.billed);
+            if let End::Overloaded(pieces) = script.end {
+                answered.parts.truncate(usize::try_from(pieces).unwrap_or(usize::MAX));
+                answered.parts.push(part(Duration::ZERO, api.error_event(&overloaded(api))));
+            }
             Planned { id: answered.id, total, ..finite(200, content_type, answered.parts, script.end) }
         }
         Body::Error { kind, code, message } => {
-            let error = ApiError::invalid(None, code.as_deref(), message.clone()).with_status(500);
-            let error = ApiError { kind: kind.clone(), ..error };
-            finite(500, JSON, vec![part(Duration::ZERO, error.body())], script.end)
+            let status = script.status.unwrap_or(500);
+            let error = Scripted { status, kind, code: code.as_deref(), message };
+            finite(status, JSON, vec![part(Duration::ZERO, api.error(&error))], script.end)
         }
         Body::Pieces(pieces) => {
             let pieces =
                 pieces.iter().map(|piece| part(Duration::from_millis(piece.wait_ms), piece.text.clone()));
-            let events = script.headers.get("content-type").is_some_and(|value| value.starts_with(EVENTS));
+            let announced = script.headers.get(CONTENT_TYPE.as_str());
+            let events = announced.is_some_and(|announced| announced.starts_with(EVENTS));
             finite(200, if events { EVENTS } else { JSON }, pieces.collect(), script.end)
         }
         Body::Pings { every_ms } => {
-            let ping = part(Duration::from_millis(*every_ms), ": ping\n\n".to_owned());
+            let ping = part(Duration::from_millis(*every_ms), api.ping().to_owned());
             let parts = Box::new(iter::repeat(ping));
             Planned { status: 200, headers: typed(EVENTS), parts, end: script.end, id: None, total: None }
         }
@@ -108,7 +146,7 @@ fn announced(parts: &[Part], end: End) -> u64 {
             let pieces = usize::try_from(pieces).unwrap_or(usize::MAX);
             length(parts.get(..pieces).unwrap_or(parts))
         }
-        End::Complete | End::Cut(_) | End::Reset(_) | End::Stall(_) => length(parts),
+        End::Complete | End::Overloaded(_) | End::Cut(_) | End::Reset(_) | End::Stall(_) => length(parts),
     }
 }
 

@@ -45,7 +45,8 @@ pub enum Head {
 pub enum Body {
     /// The correct answer to what was asked.
     Answer(Answer),
-    /// An error in OpenAI's form; without a status of the script's own, 500.
+    /// An error; without a status of the script's own, 500. The words are OpenAI's: in another dialect, the error is
+    /// what that dialect says with this status.
     Error {
         /// `error.type`.
         kind: String,
@@ -56,7 +57,7 @@ pub enum Body {
     },
     /// These pieces, whatever was asked.
     Pieces(Vec<Piece>),
-    /// SSE comments for ever.
+    /// What says only that a stream lives, for ever.
     Pings {
         /// Milliseconds before each.
         every_ms: u64,
@@ -131,6 +132,9 @@ pub enum End {
     Reset(After),
     /// Never: nothing more comes.
     Stall(After),
+    /// After so many pieces of a stream: with an event that says that the provider is overloaded. What is no stream is
+    /// that error from the start.
+    Overloaded(u64),
 }
 
 /// A place in a body. One beyond its end is never reached.
@@ -172,16 +176,19 @@ impl Script {
             .with_header("retry-after", &retry_after_s.to_string())
     }
 
+    /// What an overloaded provider of the call's API answers, without a head of success before it.
+    pub fn overloaded(status: u16) -> Self {
+        Self::error(status, "overloaded_error", None, "Overloaded")
+    }
+
     /// 500.
     pub fn server_error() -> Self {
         Self::error(500, "server_error", None, "The server had an error while processing your request.")
     }
 
-    /// 200 and at once an `overloaded_error` event.
+    /// 200 and at once an event that says that the provider is overloaded.
     pub fn overloaded_event() -> Self {
-        let error =
-            r#"{"error":{"message":"Overloaded","type":"overloaded_error","param":null,"code":null}}"#;
-        Self::events(&[&format!("data: {error}\n\n")])
+        Self::default().ending(End::Overloaded(0))
     }
 
     /// An event stream of these events, framing included.
@@ -232,7 +239,7 @@ impl Script {
         Self::default().ending(End::Stall(After::Pieces(1)))
     }
 
-    /// Comments, for ever.
+    /// Pings, for ever.
     pub fn pings(every_ms: u64) -> Self {
         Self { body: Body::Pings { every_ms }, ..Self::default() }
     }

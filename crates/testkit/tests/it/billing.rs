@@ -7,7 +7,7 @@ use trunkline_upstream::dispatch::Dispatch;
 use crate::{call, chat, post, scripted, streamed};
 
 fn billed(completion_tokens: u64) -> Billed {
-    Billed { prompt_tokens: 3, completion_tokens }
+    Billed { prompt_tokens: 3, completion_tokens, ..Billed::default() }
 }
 
 #[tokio::test(start_paused = true)]

@@ -90,7 +90,7 @@ async fn failures_have_their_status_headers_and_body() {
     assert_eq!((redirect.status, redirect.headers.contains_key("location")), (307, true));
     assert_eq!(next().await.headers["content-type"], "application/octet-stream");
     assert!(serde_json::from_str::<Value>(&next().await.body).is_err());
-    let overloaded = next().await;
+    let overloaded = post(&provider, "/chat/completions", &streamed()).await;
     assert_eq!(
         (overloaded.status, overloaded.headers["content-type"].as_bytes()),
         (200, b"text/event-stream".as_slice())

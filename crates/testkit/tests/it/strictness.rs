@@ -2,7 +2,7 @@
 
 use http::HeaderValue;
 use serde_json::{Value, json};
-use trunkline_testkit::fake_provider::strict::GATEWAY_FIELDS;
+use trunkline_testkit::fake_provider::GATEWAY_FIELDS;
 use trunkline_testkit::fake_provider::{Caller, FakeProvider, Script, Setup};
 
 use crate::{call, chat, post, scripted, send, with};

@@ -190,6 +190,13 @@ impl Writer<'_> {
 
     fn keeps_at(&mut self, part: &Part, path: &dyn Fn() -> String) -> bool {
         let (subject, why) = match &part.kind {
+            // Google's streams end in a text that says nothing, and its clients send it back; here it would be refused.
+            PartKind::Text { text, .. } if text.is_empty() && !part.extras.is_of(DIALECT) => {
+                if part.signature.is_none() {
+                    return false;
+                }
+                (Subject::State, "the dialect signs nothing but thinking")
+            }
             PartKind::Text { .. }
             | PartKind::Refusal(_)
             | PartKind::Image(_)

@@ -5,7 +5,7 @@ use trunkline_domain::chat::{
     Thought, ToolCall, ToolCallKind, ToolResult, Turn,
 };
 
-use super::parts::{as_response, is_held};
+use super::parts::{UNSIGNED, as_response, is_held};
 use super::{DIALECT, form};
 use crate::codec::Subject;
 use crate::json::{Array, Object};
@@ -186,14 +186,28 @@ impl Writer<'_> {
         if parts.is_empty() && form & form::NO_PARTS != 0 {
             return;
         }
+        // Of calls at once, the first is signed.
+        let first_call = parts.iter().position(|(part, _)| part.tool_call().is_some());
         object.array("parts", |array| {
-            for (part, (at, place)) in parts {
-                self.part(array, part, &format!("turns[{at}].parts[{place}]"));
+            for (index, (part, (at, place))) in parts.iter().enumerate() {
+                let unsigned = Some(index) == first_call && self.is_unsigned(part);
+                self.part(array, part, &format!("turns[{at}].parts[{place}]"), unsigned);
             }
         });
     }
 
-    fn part(&mut self, array: &mut Array<'_>, part: &Part, path: &str) {
+    /// Whether the provider looks for a signature that a call does not have. What this dialect's caller left out is
+    /// left out.
+    fn is_unsigned(&self, part: &Part) -> bool {
+        let model = self.target.model;
+        let looks = !model.contains("gemini-1") && !model.contains("gemini-2");
+        match &part.signature {
+            Some(state) => looks && !self.target.accepts(state, DIALECT),
+            None => looks && part.extras.form(DIALECT) & form::NO_SIGNATURE == 0,
+        }
+    }
+
+    fn part(&mut self, array: &mut Array<'_>, part: &Part, path: &str, unsigned: bool) {
         if let PartKind::Opaque(opaque) = &part.kind {
             return array.raw(&opaque.raw);
         }
@@ -207,7 +221,7 @@ impl Writer<'_> {
             for (place, inner) in parts.iter().enumerate() {
                 let path = format!("{path}.content[{place}]");
                 if self.keeps(&(inner, (0, place))) {
-                    self.part(array, inner, &path);
+                    self.part(array, inner, &path, false);
                 }
             }
             return;
@@ -219,6 +233,9 @@ impl Writer<'_> {
                 write(object, part, path, self.losses);
             }
             self.signature(object, part, path);
+            if unsigned {
+                object.member("thoughtSignature", UNSIGNED);
+            }
             restore(object, &part.extras, DIALECT, &|| path.to_owned(), self.losses);
         });
     }

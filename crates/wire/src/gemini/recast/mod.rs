@@ -133,6 +133,9 @@ mod form {
     /// Of a result: it has a list of media, though perhaps empty.
     pub(super) const MEDIA: u32 = 256;
 
+    /// Of a call: it has no signature, as the caller of this dialect wants it.
+    pub(super) const NO_SIGNATURE: u32 = 512;
+
     /// Of a function or an opaque tool: shares the object of the tool before; of a function: begins an object.
     pub(super) const TOOL_JOINED: u32 = 1;
     /// See [`TOOL_JOINED`].

@@ -57,6 +57,11 @@ wire_object! {
     struct Said { "output" => output: Str, "error" => error: Str, "result" => result: Str }
 }
 
+/// What stands for the signature of a call that never had one:
+/// <https://ai.google.dev/gemini-api/docs/thought-signatures>. Without it, models since Gemini 3 refuse the call of a
+/// conversation that another model began.
+pub(super) const UNSIGNED: &str = "skip_thought_signature_validator";
+
 /// A part as it was written.
 pub(super) fn opaque(raw: RawJson) -> Part {
     PartKind::Opaque(Opaque { dialect: DIALECT, raw }).into()
@@ -78,7 +83,11 @@ impl WirePart {
         }
         let mut rest = std::mem::take(&mut self.rest);
         let mut form = if self.thought == Some(false) { form::THOUGHT_FALSE } else { 0 };
-        let signature = self.signature.take().map(|state| Minted::unknown(DIALECT, state.0));
+        if self.call.is_some() && self.signature.is_none() {
+            form |= form::NO_SIGNATURE;
+        }
+        let signature = self.signature.take().filter(|state| &*state.0 != UNSIGNED);
+        let signature = signature.map(|state| Minted::unknown(DIALECT, state.0));
         let kind = if let Some(Str(text)) = self.text {
             if thinks { thought(text) } else { PartKind::Text { text, citations: Vec::new() } }
         } else if let Some(blob) = self.inline {
@@ -103,7 +112,7 @@ fn thought(text: Text) -> PartKind {
 fn medium(blob: Blob, member: &str, rest: &mut Rest) -> Option<PartKind> {
     let Blob { mime, data, uri, name, rest: mut inner } = blob;
     let source = match (data, uri) {
-        (Some(data), None) if member == "inlineData" => MediaSource::Base64(data.0),
+        (Some(data), None) if member == "inlineData" => MediaSource::Base64(standard(data.0)),
         (None, Some(uri)) if member == "fileData" && is_held(&uri.0) => MediaSource::File(uri.0),
         (None, Some(uri)) if member == "fileData" => MediaSource::Url(uri.0),
         _ => return None,
@@ -130,6 +139,12 @@ fn medium(blob: Blob, member: &str, rest: &mut Rest) -> Option<PartKind> {
     }
     rest.nest(member, inner);
     Some(kind(Media { source, media_type: mime, detail: None }))
+}
+
+/// Bytes in the usual alphabet of base64. Readers of protocol buffers take the one of addresses too, in which Google's own
+/// client for Python writes; no other provider does.
+fn standard(data: Text) -> Text {
+    if data.contains(['-', '_']) { data.replace('-', "+").replace('_', "/").into() } else { data }
 }
 
 /// Whether an address is that of a file the provider holds.

@@ -66,8 +66,9 @@ fn translated(
     target: &EncodeTarget<'_>,
     losses: &mut Losses,
 ) -> Plan {
-    let shown = reasoning.shown.or(reasoning.summary.is_some().then_some(true));
     let disabled = reasoning.thinking == Some(Thinking::Disabled) || reasoning.effort == Some(Effort::None);
+    // Elsewhere thoughts are shown unless that is switched off; here they are hidden unless it is switched on.
+    let shown = reasoning.shown.or((reasoning.summary.is_some() || !disabled).then_some(true));
     let asked = request.sampling.output_max;
     let output_max = target.output_max(asked).or(target.output_max).unwrap_or(OUTPUT_DEFAULT);
     let says_how_much = disabled || reasoning.effort.is_some() || reasoning.budget_tokens.is_some();

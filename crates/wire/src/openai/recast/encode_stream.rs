@@ -225,9 +225,11 @@ impl Encoder {
                     });
                 });
             }
-            Open::Call(_) if state.dialect == Dialect::GeminiGenerate => {
+            &Open::Call(kind) if state.dialect == Dialect::GeminiGenerate => {
                 self.delta(out, choice.index, |delta, _| {
                     call_delta(delta, choice.calls.saturating_sub(1), |object| {
+                        // The official Python client asserts that every piece of a call has its function.
+                        write_call(object, kind, None, "");
                         write_thought_signature(object, &state.value);
                     });
                 });

@@ -23,6 +23,9 @@ const GEMINI: Dialect = Dialect::GeminiGenerate;
 const CHAT: Dialect = Dialect::OpenaiChat;
 const MESSAGES: Dialect = Dialect::AnthropicMessages;
 
+/// What Google takes for the signature of a call that never had one.
+const UNSIGNED: &str = "skip_thought_signature_validator";
+
 type Lost = Vec<(String, Subject, LossKind)>;
 
 fn lost(losses: &Losses) -> Lost {
@@ -232,7 +235,7 @@ fn a_request_of_openai_becomes_one_of_gemini() {
                     { "inlineData": { "mimeType": "application/pdf", "data": "BBBB", "displayName": "a.pdf" } },
                 ] },
                 { "role": "model", "parts": [
-                    { "functionCall": { "id": "c1", "name": "f", "args": { "a": 1 } } },
+                    { "functionCall": { "id": "c1", "name": "f", "args": { "a": 1 } }, "thoughtSignature": UNSIGNED },
                     { "functionCall": { "id": "c2", "name": "f", "args": {} } },
                     { "functionCall": { "id": "c3", "name": "f", "args": { "arguments": "not JSON" } } },
                 ] },
@@ -246,7 +249,7 @@ fn a_request_of_openai_becomes_one_of_gemini() {
             "generationConfig": {
                 "temperature": 1.5, "candidateCount": 1, "maxOutputTokens": 99, "stopSequences": ["x"], "seed": 7,
                 "responseMimeType": "application/json", "responseJsonSchema": { "type": "object" },
-                "thinkingConfig": { "thinkingLevel": "MEDIUM" },
+                "thinkingConfig": { "includeThoughts": true, "thinkingLevel": "MEDIUM" },
             },
         })
     );
@@ -347,20 +350,37 @@ fn thinking_is_asked_for_in_the_way_the_model_takes() {
         let (body, losses) = translate(CHAT, GEMINI, &body);
         (body["generationConfig"]["thinkingConfig"].clone(), losses.len())
     };
-    assert_eq!(ask("gemini-2.5-flash", "low"), (json!({ "thinkingBudget": 2000 }), 1));
+    assert_eq!(
+        ask("gemini-2.5-flash", "low"),
+        (json!({ "includeThoughts": true, "thinkingBudget": 2000 }), 1)
+    );
     assert_eq!(ask("gemini-2.5-flash", "none"), (json!({ "thinkingBudget": 0 }), 0));
     assert_eq!(ask("gemini-2.5-pro", "none"), (json!({ "thinkingBudget": 128 }), 1));
-    assert_eq!(ask("gemini-3-flash", "low"), (json!({ "thinkingLevel": "LOW" }), 0));
-    assert_eq!(ask("gemini-3-flash", "xhigh"), (json!({ "thinkingLevel": "HIGH" }), 1));
+    assert_eq!(ask("gemini-3-flash", "low"), (json!({ "includeThoughts": true, "thinkingLevel": "LOW" }), 0));
+    assert_eq!(
+        ask("gemini-3-flash", "xhigh"),
+        (json!({ "includeThoughts": true, "thinkingLevel": "HIGH" }), 1)
+    );
     assert_eq!(ask("gemini-3-flash", "none"), (json!({ "thinkingLevel": "MINIMAL" }), 1));
-    assert_eq!(ask("gemini-3.8-flash", "minimal"), (json!({ "thinkingLevel": "LOW" }), 1));
-    assert_eq!(ask("gemini-3-pro", "medium"), (json!({ "thinkingLevel": "HIGH" }), 1));
+    assert_eq!(
+        ask("gemini-3.8-flash", "minimal"),
+        (json!({ "includeThoughts": true, "thinkingLevel": "LOW" }), 1)
+    );
+    assert_eq!(
+        ask("gemini-3-pro", "medium"),
+        (json!({ "includeThoughts": true, "thinkingLevel": "HIGH" }), 1)
+    );
     let budget = json!({ "model": "m", "max_tokens": 9000, "messages": [], "thinking": { "type": "enabled", "budget_tokens": 2048 } });
     let mut budgeted = budget.clone();
     budgeted["model"] = json!("gemini-2.5-flash");
     assert_eq!(
         translate(MESSAGES, GEMINI, &budgeted).0["generationConfig"]["thinkingConfig"],
-        json!({ "thinkingBudget": 2048 })
+        json!({ "includeThoughts": true, "thinkingBudget": 2048 })
+    );
+    budgeted["thinking"]["display"] = json!("omitted");
+    assert_eq!(
+        translate(MESSAGES, GEMINI, &budgeted).0["generationConfig"]["thinkingConfig"]["includeThoughts"],
+        false
     );
     let own = json!({ "contents": [], "generationConfig": { "thinkingConfig": { "thinkingBudget": 0 } } });
     assert_eq!(translate(GEMINI, GEMINI, &own).0, own);
@@ -387,13 +407,14 @@ fn a_signature_goes_back_to_its_maker_only() {
         let mut losses = Losses::default();
         let bytes = codec(GEMINI).encode_request(&request, &target, &mut losses).unwrap();
         let body = json(&bytes);
-        assert_eq!(body["contents"][0]["parts"][0]["thoughtSignature"].is_string(), sent);
+        let signature = if sent { "c2ln" } else { UNSIGNED };
+        assert_eq!(body["contents"][0]["parts"][0]["thoughtSignature"], signature);
         assert_eq!(body["generationConfig"]["maxOutputTokens"], 7, "the hold's cap");
         assert_eq!(lost(&losses).is_empty(), sent);
     }
     request.turns[0].parts[0].signature = Some(Minted::unknown(MESSAGES, "x".into()));
     let (bytes, losses) = encode_request(GEMINI, &request, &TOLERANT);
-    assert!(!String::from_utf8_lossy(&bytes).contains("thoughtSignature"));
+    assert_eq!(json(&bytes)["contents"][0]["parts"][0]["thoughtSignature"], UNSIGNED);
     assert_eq!(
         lost(&losses),
         [("turns[0].parts[0].signature".to_owned(), Subject::State, LossKind::Dropped)]
@@ -517,4 +538,59 @@ fn a_stream_is_metered_alike_whether_relayed_or_recast() {
             assert_eq!(buffered, facts, "{}", case.name);
         }
     }
+}
+
+#[test]
+fn gemini_3_refused_the_tool_calls_of_a_conversation_another_model_began() {
+    let call = |id: &str| json!({ "type": "tool_use", "id": id, "name": "f", "input": {} });
+    let body = |model: &str| {
+        json!({ "model": model, "max_tokens": 9, "messages": [
+            { "role": "user", "content": "a" },
+            { "role": "assistant", "content": [{ "type": "text", "text": "b" }, call("c1"), call("c2")] },
+            { "role": "user", "content": [
+                { "type": "tool_result", "tool_use_id": "c1" }, { "type": "tool_result", "tool_use_id": "c2" },
+            ] },
+        ] })
+    };
+    let signatures = |model: &str| {
+        let (body, losses) = translate(MESSAGES, GEMINI, &body(model));
+        assert_eq!(losses, []);
+        let parts = body["contents"][1]["parts"].as_array().unwrap();
+        parts.iter().map(|part| part["thoughtSignature"].clone()).collect::<Vec<_>>()
+    };
+    // Of calls at once, the first is signed; up to Gemini 2.5 nobody looks.
+    assert_eq!(signatures("gemini-3-pro"), [Value::Null, json!(UNSIGNED), Value::Null]);
+    assert_eq!(signatures("gemini-2.5-pro"), [Value::Null, Value::Null, Value::Null]);
+    let own = json!({ "contents": [{ "role": "model", "parts": [
+        { "functionCall": { "name": "f", "args": {} }, "thoughtSignature": UNSIGNED },
+    ] }] });
+    let request = decode_request(GEMINI, own.to_string().as_bytes());
+    assert_eq!(request.turns[0].parts[0].signature, None, "it says that there is none");
+    assert_eq!(translate(GEMINI, GEMINI, &own).0, own);
+}
+
+#[test]
+fn bytes_of_googles_python_client_were_no_base64_for_other_providers() {
+    let body = json!({ "contents": [{ "role": "user", "parts": [
+        { "inlineData": { "mimeType": "image/png", "data": "-_8_" } },
+    ] }] });
+    let (messages, _) = translate(GEMINI, MESSAGES, &body);
+    assert_eq!(messages["messages"][0]["content"][0]["source"]["data"], "+/8/");
+    let (chat, _) = translate(GEMINI, CHAT, &body);
+    assert_eq!(chat["messages"][0]["content"][0]["image_url"]["url"], "data:image/png;base64,+/8/");
+}
+
+#[test]
+fn anthropic_refused_the_empty_text_a_stream_of_gemini_ends_in() {
+    let body = json!({ "contents": [
+        { "role": "user", "parts": [{ "text": "a" }] },
+        { "role": "model", "parts": [{ "text": "b" }, { "text": "" }] },
+        { "role": "user", "parts": [{ "text": "c" }] },
+        { "role": "model", "parts": [{ "text": "d" }, { "text": "", "thoughtSignature": "c2ln" }] },
+    ] });
+    let (messages, losses) = translate(GEMINI, MESSAGES, &body);
+    assert_eq!(messages["messages"][1]["content"], "b");
+    assert_eq!(messages["messages"][3]["content"], "d");
+    let signature = ("turns[3].parts[1]".to_owned(), Subject::State, LossKind::Dropped);
+    assert!(losses.contains(&signature), "{losses:?}");
 }

@@ -207,6 +207,8 @@ fn calls_and_thoughts_are_numbered_as_clients_put_them_together() {
         ]
     );
     assert_eq!(pieces("tool_calls")[4]["extra_content"]["google"]["thought_signature"], "c2ln");
+    // The official Python client breaks off a stream with a piece of a call that has none.
+    assert!(pieces("tool_calls").iter().all(|piece| piece["function"].is_object()));
     let thoughts: Vec<(Value, Value, Value)> = pieces("reasoning_details")
         .iter()
         .map(|piece| (piece["index"].clone(), piece["text"].clone(), piece["signature"].clone()))

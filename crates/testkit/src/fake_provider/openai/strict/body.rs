@@ -1,15 +1,14 @@
 //! Request bodies.
 
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::fields::{self, Field, Presence};
 use super::{Findings, GATEWAY_FIELDS, messages};
 use crate::fake_provider::Setup;
-use crate::fake_provider::answer::{Asked, TextAsked};
-use crate::fake_provider::error::ApiError;
+use crate::fake_provider::findings::Members;
+use crate::fake_provider::openai::answer::{Asked, TextAsked};
+use crate::fake_provider::openai::error::ApiError;
+use crate::fake_provider::speech::{Wanted, sample};
 
 /// Reads a chat or completion request.
 pub(super) fn text(setup: &Setup, body: &[u8], known: &[Field], findings: &mut Findings) -> Option<Asked> {
@@ -36,7 +35,11 @@ pub(super) fn text(setup: &Setup, body: &[u8], known: &[Field], findings: &mut F
         stream,
         include_usage: options.and_then(|options| options.get("include_usage")?.as_bool()).unwrap_or(false),
         choices: whole("n").unwrap_or(1),
-        output_max: whole("max_tokens").into_iter().chain(whole("max_completion_tokens")).min(),
+        wanted: Wanted {
+            output_max: whole("max_tokens").into_iter().chain(whole("max_completion_tokens")).min(),
+            stops: stops(&body),
+            ..Wanted::default()
+        },
         ..TextAsked::default()
     };
     if let Some(prompt) = body.get("prompt") {
@@ -46,9 +49,12 @@ pub(super) fn text(setup: &Setup, body: &[u8], known: &[Field], findings: &mut F
     }
     if let Some(said) = body.get("messages") {
         asked.prompt_tokens = messages::messages(said, findings);
-        asked.formatted = formatted(&body);
+        asked.wanted.formatted = formatted(&body);
         let tools = body.get("tools").unwrap_or(&Value::Null);
-        asked.call = messages::tools(tools, body.get("tool_choice"), findings);
+        asked.wanted.calls = messages::tools(tools, body.get("tool_choice"), findings);
+        if body.get("parallel_tool_calls") == Some(&Value::Bool(false)) {
+            asked.wanted.calls.truncate(1);
+        }
     }
     Some(Asked::Text(asked))
 }
@@ -77,7 +83,21 @@ fn model(body: &Map<String, Value>) -> String {
 /// A JSON answer where one is asked for.
 fn formatted(body: &Map<String, Value>) -> Option<String> {
     let kind = body.get("response_format")?.get("type")?.as_str()?;
-    matches!(kind, "json_object" | "json_schema").then(|| "{}".to_owned())
+    let schema = body.get("response_format")?.pointer("/json_schema/schema");
+    match kind {
+        "json_object" => Some("{}".to_owned()),
+        "json_schema" => Some(schema.map_or_else(|| "{}".to_owned(), |schema| sample(schema).to_string())),
+        _ => None,
+    }
+}
+
+/// The texts that end an answer: one, or several.
+fn stops(body: &Map<String, Value>) -> Vec<String> {
+    match body.get("stop") {
+        Some(Value::String(stop)) => vec![stop.clone()],
+        Some(Value::Array(stops)) => stops.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// The fields of a body, each known, of its type, once; `None` where it is no object at all.
@@ -124,29 +144,4 @@ fn top_level(
         findings.add(format!("unknown model '{model}'"), error);
     }
     Some(fields)
-}
-
-/// The members of an object, in order, duplicates kept.
-struct Members(Vec<(String, Value)>);
-
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reader;
-        impl<'de> Visitor<'de> for Reader {
-            type Value = Members;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(Reader)
-    }
 }

@@ -13,7 +13,9 @@ use http::Method;
 
 use super::answer::Asked;
 use super::error::ApiError;
-use super::{Arrived, Setup};
+use crate::fake_provider::findings::{self, Refusal};
+use crate::fake_provider::plan::Accepted;
+use crate::fake_provider::{Arrived, Setup};
 
 /// Top-level fields that are for a gateway and must never reach a provider.
 pub const GATEWAY_FIELDS: &[&str] = &[
@@ -29,25 +31,10 @@ pub const GATEWAY_FIELDS: &[&str] = &[
     "cache",
 ];
 
-/// A refused request.
-pub(crate) struct Refusal {
-    pub(crate) error: ApiError,
-    pub(crate) violations: Vec<String>,
-}
-
 /// Everything found wrong so far, and the answer to the first of it.
-#[derive(Default)]
-struct Findings {
-    error: Option<ApiError>,
-    violations: Vec<String>,
-}
+type Findings = findings::Findings<ApiError>;
 
 impl Findings {
-    fn add(&mut self, violation: impl Into<String>, error: ApiError) {
-        self.violations.push(violation.into());
-        self.error.get_or_insert(error);
-    }
-
     fn invalid(&mut self, param: &str, code: &str, message: impl Into<String>) {
         let message = message.into();
         self.add(message.clone(), ApiError::invalid(Some(param), Some(code), message));
@@ -55,13 +42,13 @@ impl Findings {
 }
 
 /// Judges a request: what it asks, or why it is refused.
-pub(crate) fn judge(setup: &Setup, arrived: &Arrived) -> Result<Asked, Box<Refusal>> {
+pub(crate) fn judge(setup: &Setup, arrived: &Arrived) -> Result<Box<dyn Accepted>, Box<Refusal>> {
     let mut findings = Findings::default();
     headers::judge(setup, arrived, &mut findings);
     let path = arrived.path.split('?').next().unwrap_or_default();
     let path = path.strip_prefix("/v1").unwrap_or(path);
     let asked = match (path, &arrived.method) {
-        ("/models", &Method::GET) => Some(Asked::Models(listed(setup))),
+        ("/models", &Method::GET) => Some(Asked::Models(setup.listed())),
         ("/chat/completions", &Method::POST) => body::text(setup, &arrived.body, fields::CHAT, &mut findings),
         ("/completions", &Method::POST) => {
             body::text(setup, &arrived.body, fields::COMPLETION, &mut findings)
@@ -75,15 +62,15 @@ pub(crate) fn judge(setup: &Setup, arrived: &Arrived) -> Result<Asked, Box<Refus
         }
     };
     match (findings.error, asked) {
-        (None, Some(asked)) => Ok(asked),
+        (None, Some(asked)) => Ok(Box::new(asked)),
         (error, _) => {
             let unreadable = || ApiError::invalid(None, None, "The request could not be read.".to_owned());
             let error = error.unwrap_or_else(unreadable);
-            Err(Box::new(Refusal { error, violations: findings.violations }))
+            Err(Box::new(Refusal {
+                status: error.status,
+                body: error.body(),
+                violations: findings.violations,
+            }))
         }
     }
-}
-
-fn listed(setup: &Setup) -> Vec<String> {
-    if setup.models.is_empty() { vec!["fake-model".to_owned()] } else { setup.models.clone() }
 }

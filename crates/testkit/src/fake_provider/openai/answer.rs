@@ -1,5 +1,4 @@
-//! Correct answers: what an OpenAI-compatible provider says when nothing goes wrong. Tokens are words, counted the
-//! same everywhere: in prompts, answers, buffered and streamed.
+//! Correct answers: what an OpenAI-compatible provider says when nothing goes wrong.
 //!
 //! Shapes: `openai/types/chat/chat_completion.py`, `chat_completion_chunk.py`, `completion.py`, `completion_usage.py`,
 //! `create_embedding_response.py`, `model.py` of the official Python SDK 3.57.
@@ -10,9 +9,10 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value, json};
 
-use super::log::Billed;
-use super::plan::Part;
-use super::script;
+use crate::fake_provider::log::Billed;
+use crate::fake_provider::plan::{Accepted, Answered, Making, Part};
+use crate::fake_provider::script;
+use crate::fake_provider::speech::{Finish, Speech, Wanted, speech};
 
 /// The creation time in every answer, in seconds since 1970: answers are the same in every run.
 const CREATED: u64 = 1_750_000_000;
@@ -36,39 +36,22 @@ pub(crate) struct TextAsked {
     pub(crate) stream: bool,
     pub(crate) include_usage: bool,
     pub(crate) choices: usize,
-    pub(crate) output_max: Option<usize>,
     pub(crate) prompt_tokens: u64,
-    /// Name and arguments of the tool to call.
-    pub(crate) call: Option<(String, String)>,
-    /// What is said because of a format asked for.
-    pub(crate) formatted: Option<String>,
+    pub(crate) wanted: Wanted,
 }
 
-/// An answer.
-pub(crate) struct Answered {
-    pub(crate) id: Option<String>,
-    pub(crate) parts: Vec<Part>,
-}
-
-impl Asked {
-    /// Whether the answer is a stream.
-    pub(crate) fn streams(&self) -> bool {
+impl Accepted for Asked {
+    fn streams(&self) -> bool {
         matches!(self, Self::Text(TextAsked { stream: true, .. }))
+    }
+
+    fn answer(&self, making: &Making<'_>) -> Answered {
+        answer(self, making.script, making.number)
     }
 }
 
-/// Words, each with the white space after it.
-pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split_inclusive(char::is_whitespace).filter(|word| !word.trim().is_empty())
-}
-
-/// How many words.
-pub(crate) fn count(text: &str) -> u64 {
-    text.split_whitespace().map(|_| 1).sum()
-}
-
 /// The correct answer. `number` makes its id.
-pub(crate) fn answer(asked: &Asked, script: &script::Answer, number: u64) -> Answered {
+fn answer(asked: &Asked, script: &script::Answer, number: u64) -> Answered {
     match asked {
         Asked::Models(models) => {
             let entry =
@@ -78,7 +61,7 @@ pub(crate) fn answer(asked: &Asked, script: &script::Answer, number: u64) -> Ans
             Answered { id: None, parts: vec![Part { wait: Duration::ZERO, bytes, billed: None }] }
         }
         Asked::Embeddings { model, inputs, dimensions, base64 } => {
-            let billed = Billed { prompt_tokens: inputs.iter().sum(), completion_tokens: 0 };
+            let billed = Billed { prompt_tokens: inputs.iter().sum(), ..Billed::default() };
             let item = |(index, tokens): (usize, &u64)| json!({ "object": "embedding", "index": index, "embedding": vector(*tokens, *dimensions, *base64) });
             let data: Vec<Value> = inputs.iter().enumerate().map(item).collect();
             let mut body = json!({ "object": "list", "data": data, "model": model });
@@ -91,50 +74,28 @@ pub(crate) fn answer(asked: &Asked, script: &script::Answer, number: u64) -> Ans
         }
         Asked::Text(asked) => {
             let id = format!("{}-fake-{number}", if asked.chat { "chatcmpl" } else { "cmpl" });
-            let speech = speech(asked, script);
+            let speech = speech(&asked.wanted, script);
             let parts = if asked.stream {
                 Stream { asked, script, id: &id, parts: Vec::new(), billed: None }.say(&speech)
             } else {
-                vec![buffered(&whole(asked, script, &id, &speech), script, speech.bill(asked, asked.choices))]
+                vec![buffered(&whole(asked, script, &id, &speech), script, bill(asked, &speech))]
             };
             Answered { id: Some(id), parts }
         }
     }
 }
 
-/// What each choice says.
-struct Speech {
-    content: Vec<String>,
-    call: Option<(String, Vec<String>)>,
-    finish: &'static str,
+fn bill(asked: &TextAsked, speech: &Speech) -> Billed {
+    let choices = u64::try_from(asked.choices).unwrap_or(u64::MAX);
+    let completion_tokens = speech.tokens().saturating_mul(choices);
+    Billed { prompt_tokens: asked.prompt_tokens, completion_tokens, ..Billed::default() }
 }
 
-impl Speech {
-    fn tokens(&self) -> usize {
-        self.content.len() + self.call.as_ref().map_or(0, |(_, arguments)| arguments.len())
-    }
-
-    fn bill(&self, asked: &TextAsked, choices: usize) -> Billed {
-        let tokens = u64::try_from(self.tokens() * choices).unwrap_or(u64::MAX);
-        Billed { prompt_tokens: asked.prompt_tokens, completion_tokens: tokens }
-    }
-}
-
-fn speech(asked: &TextAsked, script: &script::Answer) -> Speech {
-    let most = asked.output_max.unwrap_or(usize::MAX);
-    let text = match &asked.call {
-        Some((_, arguments)) => arguments,
-        None => asked.formatted.as_ref().unwrap_or(&script.text),
-    };
-    let all: Vec<String> = words(text).map(str::to_owned).collect();
-    let capped = all.len() > most;
-    let said: Vec<String> = all.into_iter().take(most).collect();
-    match &asked.call {
-        Some((name, _)) => {
-            let finish = if capped { "length" } else { "tool_calls" };
-            Speech { content: Vec::new(), call: Some((name.clone(), said)), finish }
-        }
-        None => Speech { content: said, call: None, finish: if capped { "length" } else { "stop" } },
+fn finish(speech: &Speech) -> &'static str {
+    match speech.finish {
+        Finish::Said | Finish::Stopped(_) => "stop",
+        Finish::Capped => "length",
+        Finish::Calls => "tool_calls",
     }
 }
 
@@ -166,29 +127,32 @@ fn object(asked: &TextAsked, kind: &str, id: &str, choices: &[Value]) -> Value {
 fn whole(asked: &TextAsked, script: &script::Answer, id: &str, speech: &Speech) -> Value {
     let choice = |index: usize| {
         if !asked.chat {
-            return completion_choice(index, &speech.content.concat(), Some(speech.finish));
+            return completion_choice(index, &speech.content.concat(), Some(finish(speech)));
         }
         let mut message = Map::new();
         message.insert("role".to_owned(), "assistant".into());
         message.insert("refusal".to_owned(), Value::Null);
-        let content = if speech.call.is_some() { Value::Null } else { speech.content.concat().into() };
+        let content = if speech.calls.is_empty() { speech.content.concat().into() } else { Value::Null };
         message.insert("content".to_owned(), content);
-        if let Some((name, arguments)) = &speech.call {
-            let function = json!({ "name": name, "arguments": arguments.concat() });
-            let call = json!([{ "id": call_id(id, index), "type": "function", "function": function }]);
-            message.insert("tool_calls".to_owned(), call);
+        if !speech.calls.is_empty() {
+            let calls = speech.calls.iter().enumerate();
+            let calls = calls.map(|(call, (name, arguments))| {
+                let function = json!({ "name": name, "arguments": arguments.concat() });
+                json!({ "id": call_id(id, index, call), "type": "function", "function": function })
+            });
+            message.insert("tool_calls".to_owned(), calls.collect());
         }
-        json!({ "index": index, "message": message, "logprobs": null, "finish_reason": speech.finish })
+        json!({ "index": index, "message": message, "logprobs": null, "finish_reason": finish(speech) })
     };
     let choices: Vec<Value> = (0..asked.choices).map(choice).collect();
     let kind = if asked.chat { "chat.completion" } else { "text_completion" };
     let mut body = object(asked, kind, id, &choices);
-    add_usage(&mut body, script, || usage(speech.bill(asked, asked.choices)));
+    add_usage(&mut body, script, || usage(bill(asked, speech)));
     body
 }
 
-fn call_id(id: &str, index: usize) -> String {
-    format!("call_{id}_{index}")
+fn call_id(id: &str, index: usize, call: usize) -> String {
+    format!("call_{id}_{index}_{call}")
 }
 
 fn completion_choice(index: usize, text: &str, finish: Option<&str>) -> Value {
@@ -219,23 +183,24 @@ impl Stream<'_> {
                     self.choice(completion_choice(index, word, None));
                 }
             }
-            if let Some((name, arguments)) = &speech.call {
+            for (number, (name, arguments)) in speech.calls.iter().enumerate() {
                 let function = json!({ "name": name, "arguments": "" });
-                let call = json!([{ "index": 0, "id": call_id(self.id, index), "type": "function", "function": function }]);
+                let id = call_id(self.id, index, number);
+                let call = json!([{ "index": number, "id": id, "type": "function", "function": function }]);
                 self.delta(index, &json!({ "tool_calls": call }), None);
                 for argument in arguments {
                     self.generated();
-                    let call = json!([{ "index": 0, "function": { "arguments": argument } }]);
+                    let call = json!([{ "index": number, "function": { "arguments": argument } }]);
                     self.delta(index, &json!({ "tool_calls": call }), None);
                 }
             }
             if self.asked.chat {
-                self.delta(index, &json!({}), Some(speech.finish));
+                self.delta(index, &json!({}), Some(finish(speech)));
             } else {
-                self.choice(completion_choice(index, "", Some(speech.finish)));
+                self.choice(completion_choice(index, "", Some(finish(speech))));
             }
         }
-        let billed = speech.bill(self.asked, self.asked.choices);
+        let billed = bill(self.asked, speech);
         self.billed = Some(billed);
         if self.asked.include_usage && self.script.usage == script::Usage::Honest {
             let mut chunk = object(self.asked, self.kind(), self.id, &[]);
@@ -256,6 +221,7 @@ impl Stream<'_> {
         self.billed = Some(Billed {
             prompt_tokens: self.asked.prompt_tokens,
             completion_tokens: so_far.saturating_add(1),
+            ..Billed::default()
         });
     }
 

@@ -3,10 +3,7 @@
 use serde_json::Value;
 
 use super::Findings;
-use crate::fake_provider::answer::count;
-
-/// What an image, a sound or a file counts as.
-const MEDIA_TOKENS: u64 = 85;
+use crate::fake_provider::speech::{MEDIA_TOKENS, count, sample};
 
 /// Checks messages; their tokens.
 pub(super) fn messages(messages: &Value, findings: &mut Findings) -> u64 {
@@ -76,12 +73,8 @@ fn called(message: &Value) -> u64 {
     arguments.map(count).sum()
 }
 
-/// Checks tools; the one to call, if one is forced: its name and the smallest arguments its schema takes.
-pub(super) fn tools(
-    tools: &Value,
-    choice: Option<&Value>,
-    findings: &mut Findings,
-) -> Option<(String, String)> {
+/// Checks tools; the ones to call, if any is forced: their names and the smallest arguments their schemas take.
+pub(super) fn tools(tools: &Value, choice: Option<&Value>, findings: &mut Findings) -> Vec<(String, String)> {
     let mut offered = Vec::new();
     for (index, tool) in tools.as_array().into_iter().flatten().enumerate() {
         let name = tool.pointer("/function/name").and_then(Value::as_str);
@@ -96,26 +89,16 @@ pub(super) fn tools(
     }
     let wanted = choice.and_then(|choice| choice.pointer("/function/name")).and_then(Value::as_str);
     let forced = wanted.is_some() || choice.and_then(Value::as_str) == Some("required");
-    let tool = offered.iter().find(|(name, _)| wanted.is_none_or(|wanted| wanted == *name));
-    if forced && tool.is_none() {
+    if !forced {
+        return Vec::new();
+    }
+    offered.retain(|(name, _)| wanted.is_none_or(|wanted| wanted == *name));
+    if offered.is_empty() {
         findings.invalid("tool_choice", "invalid_value", "Invalid value for 'tool_choice': no such tool.");
     }
-    let (name, parameters) = tool.filter(|_| forced)?;
-    Some(((*name).to_owned(), arguments(*parameters).to_string()))
-}
-
-fn arguments(schema: Option<&Value>) -> Value {
-    let required = schema.and_then(|schema| schema.get("required")?.as_array()).into_iter().flatten();
-    let value = |name: &str| match schema
-        .and_then(|schema| schema.get("properties")?.get(name)?.get("type")?.as_str())
-    {
-        Some("string") => Value::from("some words"),
-        Some("integer" | "number") => Value::from(1),
-        Some("boolean") => Value::from(true),
-        Some("array") => Value::Array(Vec::new()),
-        _ => Value::Null,
-    };
-    required.filter_map(Value::as_str).map(|name| (name.to_owned(), value(name))).collect()
+    let arguments =
+        |schema: Option<&Value>| schema.map_or_else(|| "{}".to_owned(), |it| sample(it).to_string());
+    offered.into_iter().map(|(name, schema)| (name.to_owned(), arguments(schema))).collect()
 }
 
 /// The tokens of each prompt or input: a text, texts, token ids, or lists of token ids.

@@ -2,6 +2,8 @@
 
 use serde_json::json;
 
+use crate::fake_provider::api::Scripted;
+
 /// A refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApiError {
@@ -34,4 +36,10 @@ impl ApiError {
         json!({ "error": { "message": self.message, "type": self.kind, "param": self.param, "code": self.code } })
             .to_string()
     }
+}
+
+/// What a script asks for.
+pub(crate) fn scripted(error: &Scripted<'_>) -> ApiError {
+    let invalid = ApiError::invalid(None, error.code, error.message.to_owned());
+    ApiError { kind: error.kind.to_owned(), ..invalid }.with_status(error.status)
 }
