@@ -113,7 +113,10 @@ fn payloads(events: &[StreamEvent], request: &ChatRequest) -> (Vec<Value>, Losse
     let payload = |block: &str| {
         let (event, data) = block.split_once('\n').unwrap();
         let data: Value = serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
-        assert_eq!(Some(event), data["type"].as_str().map(|kind| format!("event: {kind}")).as_deref());
+        assert_eq!(
+            Some(event),
+            data.get("type").and_then(Value::as_str).map(|kind| format!("event: {kind}")).as_deref()
+        );
         data
     };
     let payloads = text.split("\n\n").filter(|block| !block.is_empty()).map(payload).collect();
