@@ -10,6 +10,7 @@
 
 mod anthropic;
 pub mod codec;
+mod cohere;
 mod cursor;
 pub mod envelope;
 pub mod frame;
@@ -55,11 +56,11 @@ pub fn chat_codec_for(dialect: Dialect) -> Option<&'static dyn ChatCodec> {
         Dialect::OpenaiChat => Some(&openai::recast::CODEC),
         Dialect::AnthropicMessages => Some(&anthropic::recast::CODEC),
         Dialect::GeminiGenerate => Some(&gemini::recast::CODEC),
+        Dialect::CohereChat => Some(&cohere::CODEC),
         Dialect::OpenaiCompletions
         | Dialect::OpenaiEmbeddings
         | Dialect::OpenaiResponses
         | Dialect::BedrockConverse
-        | Dialect::CohereChat
         | Dialect::OllamaChat => None,
     }
 }

@@ -13,6 +13,7 @@ const DIALECTS: &[(Dialect, &str)] = &[
     (Dialect::OpenaiChat, "openai_chat"),
     (Dialect::AnthropicMessages, "anthropic_messages"),
     (Dialect::GeminiGenerate, "gemini_generate"),
+    (Dialect::CohereChat, "cohere_chat"),
 ];
 
 fn for_each(file: &str, check: impl Fn(Dialect, &Case, Vec<u8>)) {

@@ -6,6 +6,8 @@
 mod anthropic;
 mod anthropic_generate;
 mod anthropic_losses;
+mod cohere;
+mod cohere_generate;
 mod gemini;
 mod gemini_generate;
 mod generate;
