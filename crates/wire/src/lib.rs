@@ -18,6 +18,7 @@ pub mod framing;
 pub mod gemini;
 pub mod headers;
 mod json;
+mod ollama;
 mod openai;
 pub mod quirks;
 pub mod recast;
@@ -57,10 +58,10 @@ pub fn chat_codec_for(dialect: Dialect) -> Option<&'static dyn ChatCodec> {
         Dialect::AnthropicMessages => Some(&anthropic::recast::CODEC),
         Dialect::GeminiGenerate => Some(&gemini::recast::CODEC),
         Dialect::CohereChat => Some(&cohere::CODEC),
+        Dialect::OllamaChat => Some(&ollama::CODEC),
         Dialect::OpenaiCompletions
         | Dialect::OpenaiEmbeddings
         | Dialect::OpenaiResponses
-        | Dialect::BedrockConverse
-        | Dialect::OllamaChat => None,
+        | Dialect::BedrockConverse => None,
     }
 }

@@ -3,15 +3,14 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use trunkline_domain::Dialect;
 use trunkline_domain::chat::{
-    ChatRequest, ChatResponse, Document, DocumentContent, FinishReason, Minted, Part, PartKind, RawJson,
-    Reasoning, Role, StreamEvent, Thought, ToolKind, Turn, fold, unfold,
+    ChatRequest, ChatResponse, Document, DocumentContent, Minted, Part, PartKind, RawJson, Reasoning, Role,
+    Thought, ToolKind, Turn, fold, unfold,
 };
-use trunkline_domain::{Dialect, Usage};
-use trunkline_wire::codec::{AnswerProblem, LossKind, Subject};
+use trunkline_wire::codec::{LossKind, Subject};
 use trunkline_wire::envelope::Envelope;
-use trunkline_wire::frame::Frame;
-use trunkline_wire::recast::{EncodeTarget, Frames, Losses, StreamRecast};
+use trunkline_wire::recast::{EncodeTarget, Losses};
 
 use super::cohere_generate as generate;
 use super::{
@@ -19,13 +18,13 @@ use super::{
     identity, json, stream,
 };
 
-const COHERE: Dialect = Dialect::CohereChat;
-const CHAT: Dialect = Dialect::OpenaiChat;
-const MESSAGES: Dialect = Dialect::AnthropicMessages;
+pub(super) const COHERE: Dialect = Dialect::CohereChat;
+pub(super) const CHAT: Dialect = Dialect::OpenaiChat;
+pub(super) const MESSAGES: Dialect = Dialect::AnthropicMessages;
 
-type Lost = Vec<(String, Subject, LossKind)>;
+pub(super) type Lost = Vec<(String, Subject, LossKind)>;
 
-fn lost(losses: &Losses) -> Lost {
+pub(super) fn lost(losses: &Losses) -> Lost {
     losses.as_slice().iter().map(|loss| (loss.path.to_string(), loss.subject, loss.kind)).collect()
 }
 
@@ -344,133 +343,34 @@ fn signatures_are_never_sent() {
     );
 }
 
-fn sse(events: &[Value]) -> Vec<u8> {
-    events
-        .iter()
-        .flat_map(|event| {
-            format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or("x")).into_bytes()
-        })
-        .collect()
-}
-
 #[test]
-fn an_error_in_mid_stream_ends_it_and_garbage_is_no_answer() {
-    let start = json!({ "type": "message-start", "id": "a", "delta": { "message": { "role": "assistant", "content": [] } } });
-    let said = json!({ "type": "content-delta", "index": 0, "delta": { "message": { "content": { "text": "a" } } } });
-    let failed = json!({ "type": "message-end", "delta": { "finish_reason": "ERROR", "error": "boom" } });
-    for error in [failed, json!({ "message": "boom" })] {
-        let (read, ending) =
-            events(COHERE, &TOLERANT, [sse(&[start.clone(), said.clone(), error]).as_slice()]);
-        let Ending::Problem(AnswerProblem::Error(words)) = ending else { panic!("{ending:?}") };
-        assert_eq!(words.message.as_deref(), Some("boom"));
-        assert!(matches!(read.first(), Some(StreamEvent::Start { .. })));
+fn citations_that_stand_in_another_order_stay_as_they_are() {
+    let citation = |index: u64| json!({ "start": 0, "end": 1, "text": "a", "sources": [], "content_index": index, "type": "TEXT_CONTENT" });
+    let text = json!({ "type": "text", "text": "ab" });
+    for order in [[1, 0], [0, 1]] {
+        let body = json!({ "model": "m", "messages": [{ "role": "assistant", "content": [text, text], "citations": order.map(citation) }] });
+        let (again, losses) = translate(COHERE, COHERE, &body);
+        assert_eq!((again, losses), (body, vec![]));
     }
-    let stray = json!({ "type": "tool-call-delta", "index": 0, "delta": { "message": { "tool_calls": { "function": { "arguments": "{" } } } } });
-    for garbage in [json!([]), json!({}), json!({ "type": 1 }), stray] {
-        let (_, ending) = events(COHERE, &TOLERANT, [sse(&[start.clone(), garbage]).as_slice()]);
-        assert_eq!(ending, Ending::Problem(AnswerProblem::Malformed));
-    }
-    assert_eq!(events(COHERE, &TOLERANT, [sse(&[start, said]).as_slice()]).1, Ending::Cut);
 }
 
 #[test]
-fn errors_say_what_cohere_says() {
-    let words = codec(COHERE).read_error(br#"{"id":"x","message":"invalid api token"}"#).unwrap();
-    assert_eq!((words.message.as_deref(), words.code), (Some("invalid api token"), None));
-    assert!(codec(COHERE).read_error(b"<html>").is_none());
-    let long = json!({ "message": "\u{e9}".repeat(5000) });
-    let words = codec(COHERE).read_error(long.to_string().as_bytes()).unwrap();
-    assert_eq!(words.message.unwrap().len(), 2048);
-}
-
-#[test]
-fn usage_is_what_is_billed() {
-    let usage = |usage: Value| {
-        let body = json!({ "id": "a", "message": { "role": "assistant" }, "finish_reason": "COMPLETE", "usage": usage });
-        codec(COHERE).decode_response(body.to_string().as_bytes(), &TOLERANT).unwrap().usage
-    };
-    let billed = json!({ "billed_units": { "input_tokens": 34.0, "output_tokens": 14.0, "search_units": 2 }, "tokens": { "input_tokens": 721.0, "output_tokens": 59.0 }, "cached_tokens": 30 });
-    let read = usage(billed).unwrap();
-    assert_eq!(
-        (read.input_tokens, read.cache_read_tokens, read.output_tokens, read.units.searches),
-        (4, 30, 14, 2)
+fn what_the_dialect_has_less_of_is_brought_within_its_bounds() {
+    let (body, losses) = translate(
+        CHAT,
+        COHERE,
+        &json!({
+            "model": "m", "stop": ["a", "b", "c", "d", "e", "f"], "top_k": 501, "presence_penalty": -1, "n": 2, "parallel_tool_calls": false,
+            "messages": [{ "role": "system", "content": "a" }, { "role": "system", "content": "b", "x_turn": 1 }],
+        }),
     );
-    assert_eq!((read.prompt_total(), read.total()), (34, 48));
-    let processed =
-        usage(json!({ "tokens": { "input_tokens": 7, "output_tokens": 5 }, "cached_tokens": 99 }));
-    let expected = Usage { cache_read_tokens: 7, output_tokens: 5, ..Usage::default() };
-    assert_eq!(processed, Some(expected));
-    assert_eq!(usage(json!({ "billed_units": {} })), None);
-}
-
-#[test]
-fn a_stream_of_openai_becomes_one_of_cohere() {
-    let chunk = |delta: Value, finish: Value| json!({ "id": "c", "object": "chat.completion.chunk", "created": 1, "model": "gpt", "choices": [{ "index": 0, "delta": delta, "finish_reason": finish }] });
-    let call = |place: u64, arguments: &str, id: Value, name: Value| json!({ "tool_calls": [{ "index": place, "id": id, "type": "function", "function": { "name": name, "arguments": arguments } }] });
-    let frames = [
-        chunk(json!({ "role": "assistant", "content": "Hey" }), Value::Null),
-        chunk(call(0, "{}", json!("c1"), json!("f")), Value::Null),
-        chunk(call(1, "{\"a\":", json!("c2"), json!("g")), Value::Null),
-        chunk(call(1, "1}", Value::Null, Value::Null), Value::Null),
-        chunk(json!({}), json!("tool_calls")),
-        json!({ "id": "c", "object": "chat.completion.chunk", "created": 1, "model": "gpt", "choices": [], "usage": { "prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5 } }),
-    ];
-    let request = ChatRequest::default();
-    let identity =
-        trunkline_wire::recast::AnswerIdentity { id: "r", model: "m", created: 1, request: &request };
-    let mut recast = StreamRecast::new(codec(CHAT), &TOLERANT, codec(COHERE), &identity);
-    let mut out = Frames::default();
-    for frame in frames.iter().map(ToString::to_string).chain(["[DONE]".to_owned()]) {
-        recast.frame(&Frame::of_event(format!("data: {frame}\n\n").into()), &mut out);
-    }
-    let written: Vec<Value> = out
-        .take()
-        .map(|frame| {
-            let text = String::from_utf8(frame.to_vec()).unwrap();
-            let (name, data) = text.strip_prefix("event: ").unwrap().split_once("\ndata: ").unwrap();
-            let data = json(data.as_bytes());
-            assert_eq!(data["type"], name);
-            data
-        })
-        .collect();
-    let message = |kind: &str, index: u64, message: Value| json!({ "type": kind, "index": index, "delta": { "message": message } });
-    let call = |id: &str, name: &str| json!({ "tool_calls": { "id": id, "type": "function", "function": { "name": name, "arguments": "" } } });
-    let arguments = |text: &str| json!({ "tool_calls": { "function": { "arguments": text } } });
     assert_eq!(
-        written,
-        [
-            json!({ "type": "message-start", "id": "r", "delta": { "message": { "role": "assistant", "content": [], "tool_plan": "", "tool_calls": [], "citations": [] } } }),
-            message("content-start", 0, json!({ "content": { "type": "text", "text": "" } })),
-            message("content-delta", 0, json!({ "content": { "text": "Hey" } })),
-            json!({ "type": "content-end", "index": 0 }),
-            message("tool-call-start", 0, call("c1", "f")),
-            message("tool-call-delta", 0, arguments("{}")),
-            json!({ "type": "tool-call-end", "index": 0 }),
-            message("tool-call-start", 1, call("c2", "g")),
-            message("tool-call-delta", 1, arguments("{\"a\":")),
-            message("tool-call-delta", 1, arguments("1}")),
-            json!({ "type": "tool-call-end", "index": 1 }),
-            json!({ "type": "message-end", "id": "r", "delta": { "finish_reason": "TOOL_CALL", "usage": { "billed_units": { "input_tokens": 3, "output_tokens": 2 }, "tokens": { "input_tokens": 3, "output_tokens": 2 } } } }),
-        ]
+        body,
+        json!({
+            "model": "m", "stop_sequences": ["a", "b", "c", "d", "e"], "k": 500, "presence_penalty": 0.0,
+            "messages": [{ "role": "system", "content": [{ "type": "text", "text": "a" }, { "type": "text", "text": "b" }] }],
+        })
     );
-    assert!(out.losses.is_empty(), "{:?}", out.losses);
-}
-
-#[test]
-fn reasons_have_their_class() {
-    for (word, reason) in [
-        ("COMPLETE", FinishReason::Stop),
-        ("MAX_TOKENS", FinishReason::Length),
-        ("ERROR_LIMIT", FinishReason::ContextWindow),
-        ("TIMEOUT", FinishReason::Error),
-        ("MOON", FinishReason::Other),
-    ] {
-        let body = json!({ "id": "a", "message": { "role": "assistant" }, "finish_reason": word });
-        let response = codec(COHERE).decode_response(body.to_string().as_bytes(), &TOLERANT).unwrap();
-        let request = ChatRequest::default();
-        assert_eq!(response.choices[0].finish.as_ref().unwrap().reason, reason, "{word}");
-        let identity = identity(&response, &request);
-        let again = codec(COHERE).encode_response(&response, &identity, &mut Losses::default());
-        assert_eq!(json(&again)["finish_reason"], word);
-    }
+    let paths: Vec<&str> = losses.iter().map(|(path, _, _)| &**path).collect();
+    assert_eq!(paths, ["parallel_tool_calls", "turns[1].x_turn", "stop", "presence_penalty", "top_k", "n"]);
 }
