@@ -50,6 +50,7 @@ const AZURE: &str = "https://learn.microsoft.com/en-us/azure/foundry/openai/conc
 const ALIYUN: &str = "https://help.aliyun.com/en/model-studio/error-code";
 const LLAMA_CPP: &str = "seen from the server in PyPI xllamacpp 2026.10.11549";
 const CLAUDE: &str = "https://platform.claude.com/docs/en/api/errors";
+const COHERE: &str = "https://docs.cohere.com/reference/errors";
 const RETRIES: &str = "https://www.developersdigest.tech/blog/ai-api-rate-limit-retry-guide-2026";
 
 /// Words, what they mean, and where that was read. The first row that matches decides.
@@ -96,6 +97,8 @@ const WORDS: &[(Says, Cause, &str)] = {
             ContextTooLong,
             "https://github.com/anthropics/claude-code/issues/12186",
         ),
+        (Start("too many tokens: total number of tokens in the prompt"), ContextTooLong, COHERE),
+        (Start("too many tokens: size limit exceeded"), ContextTooLong, COHERE),
         (
             Start("input length and `max_tokens` exceed context limit"),
             ContextTooLong,

@@ -56,6 +56,7 @@ mod ark;
 mod azure;
 mod baseten;
 mod cerebras;
+mod cohere;
 mod custom;
 mod dashscope;
 mod dashscope_cn;

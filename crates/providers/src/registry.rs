@@ -16,6 +16,7 @@ providers! {
     azure
     baseten
     cerebras
+    cohere
     custom
     dashscope
     dashscope_cn

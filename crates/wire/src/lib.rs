@@ -10,6 +10,7 @@
 
 mod anthropic;
 pub mod codec;
+mod cohere;
 mod cursor;
 pub mod envelope;
 pub mod frame;
@@ -17,6 +18,7 @@ pub mod framing;
 pub mod gemini;
 pub mod headers;
 mod json;
+mod ollama;
 mod openai;
 pub mod quirks;
 pub mod recast;
@@ -51,15 +53,8 @@ pub fn can_recast(from: Dialect, to: Dialect) -> bool {
 /// The codec by which callers of a chat dialect are served by providers of another. `None` for a dialect that is no chat.
 pub fn caller_codec_for(dialect: Dialect) -> Option<&'static dyn CallerCodec> {
     match dialect {
-        Dialect::OpenaiChat => Some(&openai::recast::CODEC),
         Dialect::OpenaiResponses => Some(&openai::responses::recast::CODEC),
-        Dialect::AnthropicMessages => Some(&anthropic::recast::CODEC),
-        Dialect::GeminiGenerate => Some(&gemini::recast::CODEC),
-        Dialect::OpenaiCompletions
-        | Dialect::OpenaiEmbeddings
-        | Dialect::BedrockConverse
-        | Dialect::CohereChat
-        | Dialect::OllamaChat => None,
+        _ => chat_codec_for(dialect).map(|codec| codec as &dyn CallerCodec),
     }
 }
 
@@ -70,11 +65,11 @@ pub fn chat_codec_for(dialect: Dialect) -> Option<&'static dyn ChatCodec> {
         Dialect::OpenaiChat => Some(&openai::recast::CODEC),
         Dialect::AnthropicMessages => Some(&anthropic::recast::CODEC),
         Dialect::GeminiGenerate => Some(&gemini::recast::CODEC),
+        Dialect::CohereChat => Some(&cohere::CODEC),
+        Dialect::OllamaChat => Some(&ollama::CODEC),
         Dialect::OpenaiCompletions
         | Dialect::OpenaiEmbeddings
         | Dialect::OpenaiResponses
-        | Dialect::BedrockConverse
-        | Dialect::CohereChat
-        | Dialect::OllamaChat => None,
+        | Dialect::BedrockConverse => None,
     }
 }

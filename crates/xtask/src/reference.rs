@@ -198,7 +198,7 @@ fn providers() -> String {
                 spec.docs,
                 address(spec),
                 code_list(spec.env.iter().copied()),
-                code_list(spec.apis.iter().map(|api| api.operation.as_str())),
+                code_list(operations(spec).into_iter()),
                 differences(spec),
             );
         }
@@ -246,6 +246,13 @@ fn differences(spec: &ProviderSpec) -> String {
         said.push("closing the connection ends the work".to_owned());
     }
     or_dash(said.join("; "))
+}
+
+/// What it serves, each once: it may serve one thing in several dialects.
+fn operations(spec: &ProviderSpec) -> Vec<&'static str> {
+    let mut operations: Vec<_> = spec.apis.iter().map(|api| api.operation.as_str()).collect();
+    operations.dedup();
+    operations
 }
 
 fn code_list<'a>(words: impl Iterator<Item = &'a str>) -> String {

@@ -11,7 +11,7 @@ use trunkline_domain::attempt::{Cause, UpstreamError};
 use trunkline_providers::spec::CancelBilling;
 use trunkline_upstream::dispatch::{DispatchError, DispatchFuture, Response, ResponseBytes};
 use trunkline_wire::codec::{AnswerFacts, ErrorWords, FrameClass, Skim};
-use trunkline_wire::framing::sse::SseFramer;
+use trunkline_wire::framing::Framer;
 
 use super::live::{Done, Live};
 use crate::health::Stake;
@@ -46,14 +46,14 @@ pub(super) enum Reader {
     /// As one piece, collected as it comes.
     Whole(Collected),
     /// As events.
-    Events(SseFramer, EventReader),
+    Events(Framer, EventReader),
 }
 
 impl Reader {
     /// For the answer to a request; no event of a stream may be longer than `event_bytes_max`.
     pub(super) fn of(reading: &Reading, skim: &Skim, event_bytes_max: usize) -> Self {
         if skim.stream {
-            Self::Events(SseFramer::new(event_bytes_max), reading.events(skim))
+            Self::Events(Framer::of(reading.spoken(), event_bytes_max), reading.events(skim))
         } else {
             Self::Whole(Collected::default())
         }

@@ -8,6 +8,7 @@ use trunkline_domain::attempt::{Cause, UpstreamError};
 use trunkline_domain::plan::Deadlines;
 use trunkline_routing::world::Deployment;
 use trunkline_wire::codec::{AnswerProblem, FrameClass};
+use trunkline_wire::framing::Framer;
 
 use super::attempt::Started;
 use super::exchange::{Exchange, Piece};
@@ -153,7 +154,10 @@ impl Receiver<'_> {
             return Err(self.refusal(exchange, headers).await.into());
         }
         let streamed = self.request.skim.stream;
-        let events = content_type(headers).is_some_and(|kind| kind.eq_ignore_ascii_case("text/event-stream"));
+        let expected = exchange.reading().map(|reading| Framer::media_type(reading.spoken()));
+        let events = content_type(headers)
+            .zip(expected)
+            .is_some_and(|(kind, expected)| kind.eq_ignore_ascii_case(expected));
         let ready = if streamed && events {
             self.first_content(exchange, headers, (&mut *frames, bytes), first_content).await?;
             Ready::Stream(std::mem::take(frames))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use smallvec::{SmallVec, smallvec};
 use trunkline_domain::chat::ChatRequest;
-use trunkline_domain::{Text, Usage};
+use trunkline_domain::{Dialect, Text, Usage};
 use trunkline_wire::codec::{AnswerFacts, AnswerProblem, Codec, ErrorWords, FrameClass, Skim, StreamTap};
 use trunkline_wire::frame::Frame;
 use trunkline_wire::quirks::Quirks;
@@ -87,6 +87,14 @@ impl Reading {
     /// Whether the answer is translated: then nothing of its head but its status is passed on.
     pub(crate) fn is_recast(&self) -> bool {
         matches!(self.way, Way::Recast(_))
+    }
+
+    /// The dialect the provider answers in.
+    pub(crate) fn spoken(&self) -> Dialect {
+        match &self.way {
+            Way::Relay(codec) | Way::Count(codec) => codec.dialect(),
+            Way::Recast(recast) => recast.provider.dialect(),
+        }
     }
 
     /// Reads a streamed answer.

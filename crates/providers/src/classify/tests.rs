@@ -49,6 +49,20 @@ fn a_status_decides_where_words_say_nothing() {
 #[test]
 fn words_say_more_than_a_status() {
     for (status, message, code, kind, cause) in [
+        (
+            400,
+            "too many tokens: total number of tokens in the prompt cannot exceed 4081 - received 4292.",
+            "",
+            "",
+            Cause::ContextTooLong,
+        ),
+        (
+            400,
+            "too many tokens: max tokens must be less than or equal to 4096",
+            "",
+            "",
+            Cause::InvalidRequest,
+        ),
         (400, "", "context_length_exceeded", "invalid_request_error", Cause::ContextTooLong),
         (400, "", "400", "exceed_context_size_error", Cause::ContextTooLong),
         (

@@ -34,14 +34,25 @@ impl Frames {
             self.scratch.push(b'\n');
         }
         self.scratch.extend_from_slice(b"data: ");
+        self.one_line(members);
+        self.scratch.extend_from_slice(b"\n\n");
+        self.seal();
+    }
+
+    /// A line of one JSON object.
+    pub(crate) fn line(&mut self, members: impl FnOnce(&mut Object<'_>, &mut Losses)) {
+        self.one_line(members);
+        self.scratch.push(b'\n');
+        self.seal();
+    }
+
+    fn one_line(&mut self, members: impl FnOnce(&mut Object<'_>, &mut Losses)) {
         let from = self.scratch.len();
         object(&mut self.scratch, |object| members(object, &mut self.losses));
         // A value kept as it was written may have line ends between its tokens, which would end the line.
         for byte in self.scratch.iter_mut().skip(from).filter(|byte| matches!(byte, b'\n' | b'\r')) {
             *byte = b' ';
         }
-        self.scratch.extend_from_slice(b"\n\n");
-        self.seal();
     }
 
     fn seal(&mut self) {

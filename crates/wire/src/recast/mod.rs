@@ -32,8 +32,9 @@ pub use frames::Frames;
 pub use loss::{LOSSES_MAX, LossPolicy, Losses, Tolerance};
 pub use stream::StreamRecast;
 
-/// One chat dialect, seen from the canonical form.
-pub trait ChatCodec: Send + Sync {
+/// One chat dialect, seen from its callers: their requests are read and their answers written. A dialect that providers
+/// are only ever relayed to needs no more.
+pub trait CallerCodec: Send + Sync {
     /// Which.
     fn dialect(&self) -> Dialect;
 
@@ -41,6 +42,24 @@ pub trait ChatCodec: Send + Sync {
     /// for the ingress to fill in. The error names the field as the caller wrote it.
     fn decode_request(&self, envelope: &Envelope) -> Result<ChatRequest, FieldError>;
 
+    /// Writes an answer for the caller.
+    fn encode_response(
+        &self,
+        response: &ChatResponse,
+        identity: &AnswerIdentity<'_>,
+        losses: &mut Losses,
+    ) -> Bytes;
+
+    /// Writes one streamed answer: one box a stream.
+    fn stream_encoder(&self, identity: &AnswerIdentity<'_>) -> Box<dyn StreamEncoder>;
+
+    /// What the dialect's ids of answers begin with; the engine puts something unique behind it. Empty where answers
+    /// have no id.
+    fn answer_id_prefix(&self) -> &'static str;
+}
+
+/// One chat dialect, seen from its providers too: requests are written for them and their answers read.
+pub trait ChatCodec: CallerCodec {
     /// Writes a request for one deployment. What the dialect cannot say is lost by name; what would be a different
     /// request without it (no turns, half a tool call) is an error.
     fn encode_request(
@@ -54,78 +73,12 @@ pub trait ChatCodec: Send + Sync {
     /// comes back as [`AnswerProblem::Error`].
     fn decode_response(&self, body: &[u8], quirks: &Quirks) -> Result<ChatResponse, AnswerProblem>;
 
-    /// Writes an answer for the caller.
-    fn encode_response(
-        &self,
-        response: &ChatResponse,
-        identity: &AnswerIdentity<'_>,
-        losses: &mut Losses,
-    ) -> Bytes;
-
     /// Reads one streamed answer: one box a stream.
     fn stream_decoder(&self, quirks: &Quirks) -> Box<dyn StreamDecoder>;
-
-    /// Writes one streamed answer: one box a stream.
-    fn stream_encoder(&self, identity: &AnswerIdentity<'_>) -> Box<dyn StreamEncoder>;
 
     /// Reads the provider's error body (any status, any content type) into message and code. `None` where the body is
     /// not an error in this dialect.
     fn read_error(&self, body: &[u8]) -> Option<ErrorWords>;
-
-    /// What the dialect's ids of answers begin with; the engine puts something unique behind it. Empty where answers
-    /// have no id.
-    fn answer_id_prefix(&self) -> &'static str;
-}
-
-/// One chat dialect, seen from its callers: their requests are read and their answers written. Every [`ChatCodec`] is one;
-/// a dialect that providers are only ever relayed to needs no more.
-pub trait CallerCodec: Send + Sync {
-    /// Which.
-    fn dialect(&self) -> Dialect;
-
-    /// As [`ChatCodec::decode_request`].
-    fn decode_request(&self, envelope: &Envelope) -> Result<ChatRequest, FieldError>;
-
-    /// As [`ChatCodec::encode_response`].
-    fn encode_response(
-        &self,
-        response: &ChatResponse,
-        identity: &AnswerIdentity<'_>,
-        losses: &mut Losses,
-    ) -> Bytes;
-
-    /// As [`ChatCodec::stream_encoder`].
-    fn stream_encoder(&self, identity: &AnswerIdentity<'_>) -> Box<dyn StreamEncoder>;
-
-    /// As [`ChatCodec::answer_id_prefix`].
-    fn answer_id_prefix(&self) -> &'static str;
-}
-
-impl<C: ChatCodec> CallerCodec for C {
-    fn dialect(&self) -> Dialect {
-        ChatCodec::dialect(self)
-    }
-
-    fn decode_request(&self, envelope: &Envelope) -> Result<ChatRequest, FieldError> {
-        ChatCodec::decode_request(self, envelope)
-    }
-
-    fn encode_response(
-        &self,
-        response: &ChatResponse,
-        identity: &AnswerIdentity<'_>,
-        losses: &mut Losses,
-    ) -> Bytes {
-        ChatCodec::encode_response(self, response, identity, losses)
-    }
-
-    fn stream_encoder(&self, identity: &AnswerIdentity<'_>) -> Box<dyn StreamEncoder> {
-        ChatCodec::stream_encoder(self, identity)
-    }
-
-    fn answer_id_prefix(&self) -> &'static str {
-        ChatCodec::answer_id_prefix(self)
-    }
 }
 
 /// The deployment a request is encoded for.

@@ -43,7 +43,9 @@ use super::{DIALECT, error};
 use crate::codec::{AnswerProblem, ErrorWords, FieldError};
 use crate::envelope::Envelope;
 use crate::quirks::Quirks;
-use crate::recast::{AnswerIdentity, ChatCodec, EncodeTarget, Losses, StreamDecoder, StreamEncoder};
+use crate::recast::{
+    AnswerIdentity, CallerCodec, ChatCodec, EncodeTarget, Losses, StreamDecoder, StreamEncoder,
+};
 
 /// The codec.
 pub(crate) static CODEC: AnthropicMessages = AnthropicMessages;
@@ -51,7 +53,7 @@ pub(crate) static CODEC: AnthropicMessages = AnthropicMessages;
 /// Anthropic's dialect.
 pub(crate) struct AnthropicMessages;
 
-impl ChatCodec for AnthropicMessages {
+impl CallerCodec for AnthropicMessages {
     fn dialect(&self) -> Dialect {
         DIALECT
     }
@@ -60,6 +62,25 @@ impl ChatCodec for AnthropicMessages {
         decode_request::decode(envelope)
     }
 
+    fn encode_response(
+        &self,
+        response: &ChatResponse,
+        identity: &AnswerIdentity<'_>,
+        losses: &mut Losses,
+    ) -> Bytes {
+        response::encode(response, identity, losses)
+    }
+
+    fn stream_encoder(&self, identity: &AnswerIdentity<'_>) -> Box<dyn StreamEncoder> {
+        Box::new(encode_stream::Encoder::new(identity))
+    }
+
+    fn answer_id_prefix(&self) -> &'static str {
+        "msg_"
+    }
+}
+
+impl ChatCodec for AnthropicMessages {
     fn encode_request(
         &self,
         request: &ChatRequest,
@@ -73,29 +94,12 @@ impl ChatCodec for AnthropicMessages {
         response::decode(body)
     }
 
-    fn encode_response(
-        &self,
-        response: &ChatResponse,
-        identity: &AnswerIdentity<'_>,
-        losses: &mut Losses,
-    ) -> Bytes {
-        response::encode(response, identity, losses)
-    }
-
     fn stream_decoder(&self, quirks: &Quirks) -> Box<dyn StreamDecoder> {
         Box::new(decode_stream::Decoder::new(quirks))
     }
 
-    fn stream_encoder(&self, identity: &AnswerIdentity<'_>) -> Box<dyn StreamEncoder> {
-        Box::new(encode_stream::Encoder::new(identity))
-    }
-
     fn read_error(&self, body: &[u8]) -> Option<ErrorWords> {
         error::read(body)
-    }
-
-    fn answer_id_prefix(&self) -> &'static str {
-        "msg_"
     }
 }
 

@@ -46,7 +46,9 @@ use super::{DIALECT, error};
 use crate::codec::{AnswerProblem, ErrorWords, FieldError};
 use crate::envelope::Envelope;
 use crate::quirks::Quirks;
-use crate::recast::{AnswerIdentity, ChatCodec, EncodeTarget, Losses, StreamDecoder, StreamEncoder};
+use crate::recast::{
+    AnswerIdentity, CallerCodec, ChatCodec, EncodeTarget, Losses, StreamDecoder, StreamEncoder,
+};
 
 /// The codec.
 pub(crate) static CODEC: GeminiGenerate = GeminiGenerate;
@@ -54,7 +56,7 @@ pub(crate) static CODEC: GeminiGenerate = GeminiGenerate;
 /// Gemini's dialect.
 pub(crate) struct GeminiGenerate;
 
-impl ChatCodec for GeminiGenerate {
+impl CallerCodec for GeminiGenerate {
     fn dialect(&self) -> Dialect {
         DIALECT
     }
@@ -63,6 +65,26 @@ impl ChatCodec for GeminiGenerate {
         decode_request::decode(envelope)
     }
 
+    fn encode_response(
+        &self,
+        response: &ChatResponse,
+        identity: &AnswerIdentity<'_>,
+        losses: &mut Losses,
+    ) -> Bytes {
+        response::encode(response, identity, losses)
+    }
+
+    fn stream_encoder(&self, identity: &AnswerIdentity<'_>) -> Box<dyn StreamEncoder> {
+        Box::new(encode_stream::Encoder::new(identity))
+    }
+
+    /// Answers have an id of no particular form.
+    fn answer_id_prefix(&self) -> &'static str {
+        ""
+    }
+}
+
+impl ChatCodec for GeminiGenerate {
     fn encode_request(
         &self,
         request: &ChatRequest,
@@ -76,30 +98,12 @@ impl ChatCodec for GeminiGenerate {
         decode_stream::decode_whole(body)
     }
 
-    fn encode_response(
-        &self,
-        response: &ChatResponse,
-        identity: &AnswerIdentity<'_>,
-        losses: &mut Losses,
-    ) -> Bytes {
-        response::encode(response, identity, losses)
-    }
-
     fn stream_decoder(&self, _quirks: &Quirks) -> Box<dyn StreamDecoder> {
         Box::new(decode_stream::Decoder::default())
     }
 
-    fn stream_encoder(&self, identity: &AnswerIdentity<'_>) -> Box<dyn StreamEncoder> {
-        Box::new(encode_stream::Encoder::new(identity))
-    }
-
     fn read_error(&self, body: &[u8]) -> Option<ErrorWords> {
         error::read(body)
-    }
-
-    /// Answers have an id of no particular form.
-    fn answer_id_prefix(&self) -> &'static str {
-        ""
     }
 }
 

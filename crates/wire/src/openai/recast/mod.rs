@@ -40,7 +40,9 @@ use super::error;
 use crate::codec::{AnswerProblem, ErrorWords, FieldError};
 use crate::envelope::Envelope;
 use crate::quirks::Quirks;
-use crate::recast::{AnswerIdentity, ChatCodec, EncodeTarget, Losses, StreamDecoder, StreamEncoder};
+use crate::recast::{
+    AnswerIdentity, CallerCodec, ChatCodec, EncodeTarget, Losses, StreamDecoder, StreamEncoder,
+};
 
 /// The dialect of everything in this module.
 const DIALECT: Dialect = Dialect::OpenaiChat;
@@ -51,7 +53,7 @@ pub(crate) static CODEC: OpenaiChat = OpenaiChat;
 /// OpenAI's chat dialect.
 pub(crate) struct OpenaiChat;
 
-impl ChatCodec for OpenaiChat {
+impl CallerCodec for OpenaiChat {
     fn dialect(&self) -> Dialect {
         DIALECT
     }
@@ -60,6 +62,25 @@ impl ChatCodec for OpenaiChat {
         decode_request::decode(envelope)
     }
 
+    fn encode_response(
+        &self,
+        response: &ChatResponse,
+        identity: &AnswerIdentity<'_>,
+        losses: &mut Losses,
+    ) -> Bytes {
+        response::encode(response, identity, losses)
+    }
+
+    fn stream_encoder(&self, identity: &AnswerIdentity<'_>) -> Box<dyn StreamEncoder> {
+        Box::new(encode_stream::Encoder::new(identity))
+    }
+
+    fn answer_id_prefix(&self) -> &'static str {
+        "chatcmpl-"
+    }
+}
+
+impl ChatCodec for OpenaiChat {
     fn encode_request(
         &self,
         request: &ChatRequest,
@@ -73,29 +94,12 @@ impl ChatCodec for OpenaiChat {
         response::decode(body, quirks)
     }
 
-    fn encode_response(
-        &self,
-        response: &ChatResponse,
-        identity: &AnswerIdentity<'_>,
-        losses: &mut Losses,
-    ) -> Bytes {
-        response::encode(response, identity, losses)
-    }
-
     fn stream_decoder(&self, quirks: &Quirks) -> Box<dyn StreamDecoder> {
         Box::new(decode_stream::Decoder::new(quirks))
     }
 
-    fn stream_encoder(&self, identity: &AnswerIdentity<'_>) -> Box<dyn StreamEncoder> {
-        Box::new(encode_stream::Encoder::new(identity))
-    }
-
     fn read_error(&self, body: &[u8]) -> Option<ErrorWords> {
         error::read(body)
-    }
-
-    fn answer_id_prefix(&self) -> &'static str {
-        "chatcmpl-"
     }
 }
 

@@ -13,19 +13,33 @@ const DIALECTS: &[(Dialect, &str)] = &[
     (Dialect::OpenaiChat, "openai_chat"),
     (Dialect::AnthropicMessages, "anthropic_messages"),
     (Dialect::GeminiGenerate, "gemini_generate"),
+    (Dialect::CohereChat, "cohere_chat"),
+    (Dialect::OllamaChat, "ollama_chat"),
 ];
 
 fn for_each(file: &str, check: impl Fn(Dialect, &Case, Vec<u8>)) {
     for (dialect, folder) in DIALECTS {
-        let mut seen = 0;
-        for case in Case::all(folder) {
-            if let Some(bytes) = case.file(file) {
-                seen += 1;
-                check(*dialect, &case, bytes);
-            }
-        }
-        assert!(seen > 0, "{folder} has no {file}");
+        for_each_of(*dialect, folder, file, &check);
     }
+}
+
+/// Streams, in the framing of their dialect.
+fn for_each_stream(check: impl Fn(Dialect, &Case, Vec<u8>)) {
+    for (dialect, folder) in DIALECTS {
+        let file = if *dialect == Dialect::OllamaChat { "response.ndjson" } else { "response.sse" };
+        for_each_of(*dialect, folder, file, &check);
+    }
+}
+
+fn for_each_of(dialect: Dialect, folder: &str, file: &str, check: &dyn Fn(Dialect, &Case, Vec<u8>)) {
+    let mut seen = 0;
+    for case in Case::all(folder) {
+        if let Some(bytes) = case.file(file) {
+            seen += 1;
+            check(dialect, &case, bytes);
+        }
+    }
+    assert!(seen > 0, "{folder} has no {file}");
 }
 
 /// Asks for usage in the stream, so that nothing of an answer stays unsaid.
@@ -70,7 +84,7 @@ fn answers_come_back_as_they_were_written() {
 
 #[test]
 fn a_stream_amounts_to_its_buffered_twin() {
-    for_each("response.sse", |dialect, case, bytes| {
+    for_each_stream(|dialect, case, bytes| {
         let (events, ending) = events(dialect, &TOLERANT, [bytes.as_slice()]);
         assert_eq!(ending, Ending::Complete, "{}", case.name);
         assert_sequential(&events);
@@ -82,7 +96,7 @@ fn a_stream_amounts_to_its_buffered_twin() {
 
 #[test]
 fn how_a_stream_is_cut_makes_no_difference() {
-    for_each("response.sse", |dialect, case, bytes| {
+    for_each_stream(|dialect, case, bytes| {
         let whole = events(dialect, &TOLERANT, [bytes.as_slice()]);
         let single = events(dialect, &TOLERANT, bytes.chunks(1));
         assert_eq!(single, whole, "{}", case.name);
@@ -91,7 +105,7 @@ fn how_a_stream_is_cut_makes_no_difference() {
 
 #[test]
 fn a_cut_stream_is_never_taken_for_a_whole_one() {
-    for_each("response.sse", |dialect, case, bytes| {
+    for_each_stream(|dialect, case, bytes| {
         let (whole, _) = events(dialect, &TOLERANT, [bytes.as_slice()]);
         for length in 0..bytes.len() {
             let (part, ending) = events(dialect, &TOLERANT, [bytes.get(..length).unwrap()]);

@@ -6,10 +6,15 @@
 mod anthropic;
 mod anthropic_generate;
 mod anthropic_losses;
+mod cohere;
+mod cohere_answers;
+mod cohere_generate;
 mod gemini;
 mod gemini_generate;
 mod generate;
 mod laws;
+mod ollama;
+mod ollama_generate;
 mod openai_answers;
 mod openai_chat;
 mod openai_losses;
@@ -24,7 +29,7 @@ use trunkline_domain::Dialect;
 use trunkline_domain::chat::{ChatRequest, ChatResponse, Extras, Part, PartKind, Reasoning, StreamEvent};
 use trunkline_wire::codec::AnswerProblem;
 use trunkline_wire::frame::Frame;
-use trunkline_wire::framing::sse::SseFramer;
+use trunkline_wire::framing::Framer;
 use trunkline_wire::quirks::{Quirks, StreamUsage};
 use trunkline_wire::recast::{
     AnswerIdentity, CallerCodec, ChatCodec, Cut, EncodeTarget, Frames, Losses, StreamDecoder,
@@ -136,7 +141,7 @@ fn events<'a>(
     ) -> Result<(), AnswerProblem> {
         frames.into_iter().try_for_each(|frame| decoder.frame(&frame, events))
     }
-    let mut framer = SseFramer::new(1 << 20);
+    let mut framer = Framer::of(dialect, 1 << 20);
     let mut decoder = codec(dialect).stream_decoder(quirks);
     let mut events = Vec::new();
     for chunk in chunks {
