@@ -111,6 +111,7 @@ impl Engine {
             open_holds: self.0.keys.open_holds(),
             journal_records: depth.records,
             journal_bytes: depth.bytes,
+            journal_refused: depth.refused,
         })
     }
 
