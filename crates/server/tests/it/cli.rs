@@ -215,7 +215,7 @@ async fn usage_is_the_same_beside_a_gateway_and_without_one() {
         (&row["requests"], &row["attempts"], &row["cost_usd"]),
         (&json!(2), &json!(2), &json!("0.0002"))
     );
-    let head = "key,day,requests,attempts,failed,input_tokens,cache_read_tokens,cache_write_tokens,output_tokens,reasoning_tokens,cost_usd\n";
+    let head = "key,day,requests,attempts,failed,interrupted,input_tokens,cache_read_tokens,cache_write_tokens,output_tokens,reasoning_tokens,cost_usd\n";
     assert!(beside[1].out.starts_with(head), "{}", beside[1].out);
     assert!(!beside[2].out.contains('\u{1b}'), "no colours where nobody looks");
 }
@@ -230,6 +230,11 @@ async fn an_attempt_cut_off_by_a_kill_is_in_the_usage() {
     stop(&mut gateway, Signal::KILL).await;
     let rows = run(directory.path(), &["usage", "--json"]).json()["rows"].clone();
     assert_eq!((&rows[0]["model"], &rows[0]["attempts"]), (&json!("acme/m"), &json!(1)));
+    assert_eq!(rows[0]["interrupted"], 1);
+    let table = run(directory.path(), &["usage"]).out;
+    let cells: Vec<&str> = table.lines().nth(1).unwrap_or_default().split_whitespace().collect();
+    // Requests, attempts, failed, interrupted, input, cached, output: what is not known is not zero.
+    assert_eq!(cells[1..8], ["1", "1", "–", "1", "–", "–", "–"], "{table}");
     assert_eq!(run(directory.path(), &["usage", "--json"]).json()["rows"], rows, "counted once");
 }
 
