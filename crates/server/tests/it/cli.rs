@@ -1,5 +1,7 @@
 //! The command line, beside a gateway and without one.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -14,6 +16,9 @@ use trunkline_domain::PricePerMillion;
 
 use super::support::{Fake, Gateway, USUAL, chat, directory, streamed};
 use trunkline_testkit::fake_provider::Script;
+
+/// The user that owns nothing.
+const NOBODY: u32 = 65_534;
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -442,4 +447,31 @@ async fn a_catalogue_can_be_fetched() {
     serving.await.unwrap();
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(said.out.contains("is in force (stored as 1)"), "{}", said.out);
+}
+
+#[tokio::test]
+async fn another_user_is_refused_whatever_the_modes_say() {
+    let gateway = Gateway::start("");
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: only root can ask as another user");
+        return;
+    }
+    let everybody = std::fs::Permissions::from_mode(0o777);
+    for path in [gateway.directory.path().to_owned(), gateway.data(""), gateway.data("control.sock")] {
+        std::fs::set_permissions(path, everybody.clone()).unwrap();
+    }
+    let mut stranger = Command::new(env!("CARGO_BIN_EXE_trunkline"));
+    stranger.env_clear().current_dir(gateway.directory.path()).uid(NOBODY).gid(NOBODY);
+    let said = match stranger.args(["keys", "list", "--data-dir", "data"]).output() {
+        Ok(said) => said,
+        Err(error) => {
+            eprintln!("SKIPPED: another user cannot run the program here: {error}");
+            return;
+        }
+    };
+    let words = String::from_utf8(said.stderr).unwrap();
+    assert!(words.contains("answers the gateway's own user (id 0) and root only"), "{words}");
+    assert_eq!((said.status.code(), said.stdout.len()), (Some(1), 0));
+    assert_eq!(run(gateway.directory.path(), &["keys", "list"]).code, Some(0), "the owner is answered");
+    assert!(gateway.log().contains("somebody else's request to the owner's socket was refused"));
 }
