@@ -77,6 +77,8 @@ pub enum Kind {
     Completion,
     /// It turns texts into vectors.
     Embedding,
+    /// Nobody says: it is asked whatever callers ask.
+    Unknown,
 }
 
 /// Whether an offer still stands, as far as public sources say.
@@ -112,6 +114,7 @@ impl Offer {
     pub fn serves(&self, operation: Operation) -> bool {
         match operation {
             _ if self.other_interface => false,
+            _ if self.kind == Kind::Unknown => true,
             Operation::Chat | Operation::CountTokens => self.kind == Kind::Chat,
             Operation::TextCompletion => self.kind == Kind::Completion || self.completes_text,
             Operation::Embeddings => self.kind == Kind::Embedding,

@@ -97,6 +97,16 @@ impl Engine {
     /// Puts another configuration in force. Requests under way keep the one they met.
     pub fn reload(&self, next: Snapshot) {
         self.0.snapshots.replace(next);
+        self.warm_up();
+    }
+
+    /// Has connections to every account opened beside, so that the first request finds one. Returns at once.
+    pub fn warm_up(&self) {
+        for account in self.snapshot().accounts.values() {
+            let origins: Vec<_> =
+                account.credentials.iter().map(|credential| Arc::clone(&credential.origin)).collect();
+            account.dispatch.warm_up(&origins);
+        }
     }
 
     /// Virtual keys.
@@ -111,6 +121,7 @@ impl Engine {
             open_holds: self.0.keys.open_holds(),
             journal_records: depth.records,
             journal_bytes: depth.bytes,
+            journal_refused: depth.refused,
         })
     }
 

@@ -99,7 +99,9 @@ pub struct UsageRow {
     pub attempts: u64,
     /// Attempts that failed.
     pub failed: u64,
-    /// Their usage.
+    /// Attempts that were interrupted: whether they failed and what they used is not known, and not counted.
+    pub interrupted: u64,
+    /// The usage of all others.
     pub usage: Usage,
     /// What providers charge, corrections included.
     pub cost: NanoUsd,

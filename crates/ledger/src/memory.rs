@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use tokio::sync::watch;
 use trunkline_domain::access::{KeyHash, VirtualKey};
 use trunkline_domain::id::{AttemptId, KeyId, RequestId};
-use trunkline_domain::ledger::{AttemptEntry, Correction, Payer, RequestRecord};
+use trunkline_domain::ledger::{AttemptEntry, Correction, EntryState, Payer, RequestRecord};
 use trunkline_domain::{NanoUsd, TenantScope, Text, UnixMs, Usage};
 
 use crate::api::{
@@ -173,6 +173,7 @@ impl Tables {
         let (cost, charge) = self.money(entry);
         row.attempts += 1;
         row.failed += u64::from(entry.settlement.cause.is_some());
+        row.interrupted += u64::from(entry.settlement.state == EntryState::Interrupted);
         row.usage = sum(&row.usage, &entry.settlement.usage);
         row.cost = row.cost.saturating_add(cost);
         row.charge = row.charge.saturating_add(charge);

@@ -314,3 +314,6 @@ impl Drop for RatePermit {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod loom_tests;

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::Body;
+use axum::response::IntoResponse as _;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
@@ -21,11 +22,13 @@ use trunkline_domain::{Error, ErrorKind, Text};
 use uuid::Uuid;
 
 use crate::access::Entry;
+use crate::admin::refusal::Refusal;
 use crate::ingress::cors::Cors;
 use crate::listen::pulse::Active;
 use crate::render;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const ROOT: u32 = 0;
 const GENERATION_ID: HeaderName = HeaderName::from_static("x-generation-id");
 /// The longest request id of a client that is echoed, in bytes.
 const REQUEST_ID_BYTES_MAX: usize = 128;
@@ -35,15 +38,15 @@ const REQUEST_ID_BYTES_MAX: usize = 128;
 pub(crate) enum Peer {
     /// At this address.
     Tcp(SocketAddr),
-    /// On this machine.
-    Unix,
+    /// On this machine, as this user; `None` where the system does not say.
+    Unix(Option<u32>),
 }
 
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => address.ip().fmt(f),
-            Self::Unix => f.write_str("unix"),
+            Self::Unix(_) => f.write_str("unix"),
         }
     }
 }
@@ -63,12 +66,14 @@ pub(crate) struct Front {
     cors: Cors,
     trusted: Vec<IpNet>,
     access_log: AccessLog,
+    /// The only user who is answered, besides root.
+    owner: Option<u32>,
 }
 
 impl Front {
     /// Routes without CORS and without an access log.
     pub(crate) fn new(routes: Router) -> Self {
-        Self { routes, cors: Cors::off(), trusted: Vec::new(), access_log: AccessLog::Off }
+        Self { routes, cors: Cors::off(), trusted: Vec::new(), access_log: AccessLog::Off, owner: None }
     }
 
     /// Lets web pages of these origins call; `*` is all of them.
@@ -83,6 +88,22 @@ impl Front {
         self
     }
 
+    /// Answers the user this process runs as, and root, whatever the modes of the socket's file and folders let in.
+    pub(crate) fn for_owner(mut self) -> Self {
+        self.owner = Some(rustix::process::geteuid().as_raw());
+        self
+    }
+
+    /// Why a peer gets no answer.
+    fn refusal(&self, peer: Peer) -> Option<Refusal> {
+        let owner = self.owner?;
+        if matches!(peer, Peer::Unix(Some(user)) if user == owner || user == ROOT) {
+            return None;
+        }
+        tracing::warn!(?peer, owner, "somebody else's request to the owner's socket was refused");
+        Some(Refusal::not_the_owner(owner))
+    }
+
     /// Answers a request.
     pub(crate) async fn answer(
         self: Arc<Self>,
@@ -95,7 +116,10 @@ impl Front {
         let origin = request.headers().get(http::header::ORIGIN).cloned();
         let mut response = match self.cors.preflight(&request) {
             Some(preflight) => preflight,
-            None => self.route(request).await,
+            None => match self.refusal(peer) {
+                Some(refusal) => refusal.into_response(),
+                None => self.route(request).await,
+            },
         };
         let headers = response.headers_mut();
         self.cors.allow(origin.as_ref(), headers);

@@ -11,6 +11,9 @@ const SQLITE_BUSY: i32 = 5;
 const SQLITE_LOCKED: i32 = 6;
 const SQLITE_CORRUPT: i32 = 11;
 const SQLITE_FULL: i32 = 13;
+const SQLITE_TOOBIG: i32 = 18;
+const SQLITE_CONSTRAINT: i32 = 19;
+const SQLITE_MISMATCH: i32 = 20;
 const SQLITE_NOTADB: i32 = 26;
 /// The shared-memory file beside the WAL could not grow: met on a full disk only.
 const SQLITE_IOERR_SHMSIZE: i32 = 4874;
@@ -54,6 +57,10 @@ fn database_error(error: &dyn DatabaseError) -> StoreError {
             StoreError::Unavailable("another process holds the database's lock".to_owned())
         }
         (_, SQLITE_CORRUPT | SQLITE_NOTADB) => StoreError::Damaged(error.message().to_owned()),
+        // What is written is at fault: the same again would be refused again.
+        (_, SQLITE_TOOBIG | SQLITE_CONSTRAINT | SQLITE_MISMATCH) => {
+            StoreError::Conflict(error.message().to_owned())
+        }
         _ => StoreError::Unavailable(error.to_string()),
     }
 }

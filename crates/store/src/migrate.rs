@@ -10,7 +10,10 @@ use crate::error::{Result, store_error};
 pub(crate) struct Schema(&'static [&'static str]);
 
 pub(crate) const CONTROL: Schema = Schema(&[include_str!("../migrations/sqlite/control/0001_initial.sql")]);
-pub(crate) const LEDGER: Schema = Schema(&[include_str!("../migrations/sqlite/ledger/0001_initial.sql")]);
+pub(crate) const LEDGER: Schema = Schema(&[
+    include_str!("../migrations/sqlite/ledger/0001_initial.sql"),
+    include_str!("../migrations/sqlite/ledger/0002_interrupted.sql"),
+]);
 
 impl Schema {
     fn newest(&self) -> u32 {

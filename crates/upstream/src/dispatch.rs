@@ -20,6 +20,10 @@ pub trait Dispatch: Send + Sync {
     /// Sends one call and waits for the response's head. Dropping the future or the response's body closes the
     /// exchange.
     fn dispatch(&self, call: Call) -> DispatchFuture<'_>;
+
+    /// Has connections (TCP and TLS, no request) to these origins opened beside, so that the first call to each finds one.
+    /// Returns at once; whether it works is for the log only.
+    fn warm_up(&self, _origins: &[Arc<Origin>]) {}
 }
 
 /// What [`Dispatch::dispatch`] returns.

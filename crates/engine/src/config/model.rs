@@ -4,7 +4,7 @@
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use trunkline_catalogue::{Correction, Fees, Rates, TokenClass};
+use trunkline_catalogue::{Correction, Fees, Kind, Rates, TokenClass};
 use trunkline_domain::{ModelName, NanoUsd, PricePerMillion, UnixMs, UpstreamModel};
 
 use super::account::Unpriced;
@@ -23,6 +23,10 @@ pub struct Prices {
     /// Per request.
     pub fees: Fees,
 }
+
+/// The sorts of models, as they are written.
+const KINDS: [(&str, Kind); 3] =
+    [("chat", Kind::Chat), ("completion", Kind::Completion), ("embedding", Kind::Embedding)];
 
 /// The keys of prices, and what each prices.
 const RATES: [(&str, TokenClass); 6] = [
@@ -55,6 +59,8 @@ pub struct OwnModel {
     pub id: UpstreamModel,
     /// The public name it joins; without one it is only `account/id`.
     pub name: Option<ModelName>,
+    /// What sort of model it is; without one, what the catalogue says, or else whatever callers ask is tried.
+    pub kind: Option<Kind>,
     /// Prompt and output together, in tokens.
     pub context_window: Option<u64>,
     /// Most output, in tokens.
@@ -71,9 +77,10 @@ impl OwnModel {
         }
         let id = id.and_then(|value| name(&value));
         let public = table.get("name").and_then(|value| name(&value)).map(ModelName::from);
+        let kind = table.get("kind").and_then(|value| value.choice(&KINDS));
         let (context_window, output_max) = sizes(table);
         let prices = Prices::read(table);
-        Some(Self { id: UpstreamModel::from(id?), name: public, context_window, output_max, prices })
+        Some(Self { id: UpstreamModel::from(id?), name: public, kind, context_window, output_max, prices })
     }
 }
 

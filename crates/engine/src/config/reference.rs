@@ -178,6 +178,7 @@ pub const TABLES: &[TableReference] = &[
         keys: &[
             key("id", "text", "required", "What the provider calls it."),
             key("name", "`vendor/model`", "none", "The public name it joins; it is always `account/id`."),
+            key("kind", KIND, "unknown", "What sort of model it is; unknown: whatever callers ask is tried."),
             key("context_window", TOKENS, "unknown", "Prompt and output together."),
             key("output_max", TOKENS, "unknown", "Most output; not more than the window."),
             INPUT,
@@ -303,6 +304,7 @@ pub const TABLES: &[TableReference] = &[
 ];
 
 const PROXY: &str = "`http://host:port`, `{ env = \"NAME\" }` or `{ file = \"PATH\" }`";
+const KIND: &str = "`chat`, `completion` or `embedding`";
 const UNPRICED: &str = "`serve` or `refuse`";
 const INPUT: KeyReference = key("input_usd_per_million", USD, "none", "Prompt tokens.");
 const OUTPUT: KeyReference = key("output_usd_per_million", USD, "none", "Generated tokens.");

@@ -69,6 +69,7 @@ fn described(settings: &AccountSettings, own: &OwnModel, base: Option<Offer>) ->
     if let Some(name) = &own.name {
         offer.model = name.clone();
     }
+    offer.kind = own.kind.unwrap_or(offer.kind);
     offer.context_window = own.context_window.or(offer.context_window);
     offer.output_max = own.output_max.or(offer.output_max);
     if let Some(prices) = &own.prices {
@@ -89,7 +90,7 @@ fn unknown(settings: &AccountSettings, id: &UpstreamModel) -> Offer {
         region: None,
         model: ModelName(Text::from(format!("{}/{id}", settings.name))),
         display_name: None,
-        kind: Kind::Chat,
+        kind: Kind::Unknown,
         completes_text: false,
         other_interface: false,
         context_window: None,

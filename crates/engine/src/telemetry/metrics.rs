@@ -24,6 +24,7 @@ pub struct Metrics {
     open_holds: Gauge,
     journal_records: Gauge,
     journal_bytes: Gauge,
+    journal_refused: Gauge,
     config_reload_failed: Gauge,
 }
 
@@ -73,6 +74,8 @@ pub struct Gauges {
     pub journal_records: u64,
     /// Their bytes.
     pub journal_bytes: u64,
+    /// Records that the store refused, set aside beside the journal.
+    pub journal_refused: u64,
 }
 
 const DURATION_BUCKETS_S: [f64; 14] =
@@ -96,6 +99,7 @@ impl Default for Metrics {
             open_holds: Gauge::default(),
             journal_records: Gauge::default(),
             journal_bytes: Gauge::default(),
+            journal_refused: Gauge::default(),
             config_reload_failed: Gauge::default(),
         };
         let registry = &mut metrics.registry;
@@ -132,6 +136,8 @@ impl Default for Metrics {
             "Journal bytes that are not in the store yet",
             metrics.journal_bytes.clone(),
         );
+        let help = "Journal records that the store refused, set aside in refused.jsonl beside the journal";
+        registry.register("journal_refused_records", help, metrics.journal_refused.clone());
         let help = "1 while the configuration file on disk is refused and the last good one is in force";
         registry.register("config_reload_failed", help, metrics.config_reload_failed.clone());
         metrics
@@ -191,6 +197,7 @@ impl Metrics {
         self.open_holds.set(clamp(gauges.open_holds));
         self.journal_records.set(clamp(gauges.journal_records));
         self.journal_bytes.set(clamp(gauges.journal_bytes));
+        self.journal_refused.set(clamp(gauges.journal_refused));
         let mut text = String::new();
         // Writing to a string cannot fail; a half-written text would be no better than what is there.
         prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap_or_default();

@@ -7,6 +7,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -14,10 +15,11 @@ use trunkline_domain::TenantScope;
 
 use super::record::Parsed;
 use super::recover::Joiner;
+use super::refused::Refused;
 use super::segment::{self, Position, SegmentReader, Step};
 use super::writer::Message;
 use super::{Queue, Shared};
-use crate::api::{LedgerRecord, LedgerStore};
+use crate::api::{LedgerRecord, LedgerStore, StoreError};
 
 /// The most records appended at once: a row of a batch of 256 costs the store 1.7 times what it costs in one of these.
 const BATCH_RECORDS: usize = 2_048;
@@ -27,6 +29,8 @@ const BATCH_WAIT: Duration = Duration::from_millis(200);
 const APPEND_DEADLINE: Duration = Duration::from_secs(10);
 const BACK_OFF_MIN: Duration = Duration::from_millis(100);
 const BACK_OFF_MAX: Duration = Duration::from_secs(10);
+/// How often the store may refuse a record on its own before it is set aside.
+const REFUSALS_MAX: u32 = 3;
 
 /// The store did not have everything in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,8 +61,9 @@ impl Drainer {
     }
 
     /// Drains until `shutdown` resolves or the journal ends. A store that fails is tried again for ever, with pauses of
-    /// 100 ms to 10 s; meanwhile records stay in the journal. To leave nothing behind, call
-    /// [`Journal::flush`](super::Journal::flush) before `shutdown`.
+    /// 100 ms to 10 s; meanwhile records stay in the journal. A record that it refuses for the record's own sake is set
+    /// aside in `refused.jsonl` beside the journal, so that those behind it are not held up. To leave nothing behind,
+    /// call [`Journal::flush`](super::Journal::flush) before `shutdown`.
     pub async fn run(self, store: Arc<dyn LedgerStore>, shutdown: impl Future<Output = ()>) {
         tokio::select! {
             () = shutdown => {}
@@ -69,6 +74,8 @@ impl Drainer {
     async fn drain(&self, store: &dyn LedgerStore) {
         let mut written = self.shared.written.subscribe();
         let directory = self.shared.options.directory.clone();
+        let refused = Refused::of(&directory);
+        self.count_refused(&refused).await;
         let mut tail = Box::new(Tail::new(directory, *self.shared.drained.borrow()));
         loop {
             let target = *written.borrow_and_update();
@@ -76,7 +83,7 @@ impl Drainer {
                 match read(tail, target).await {
                     Some((back, Ok(batch))) => {
                         tail = back;
-                        append(store, &batch.records).await;
+                        self.append(store, &batch.records, &refused).await;
                         if !self.remember(&batch, tail.position) {
                             return;
                         }
@@ -99,6 +106,63 @@ impl Drainer {
         }
     }
 
+    /// Brings a batch into the store. One that is refused is halved until the record is found that the store will not
+    /// have.
+    async fn append(&self, store: &dyn LedgerStore, records: &[LedgerRecord], refused: &Refused) {
+        let mut pieces = vec![records];
+        while let Some(piece) = pieces.pop() {
+            match piece {
+                [] => {}
+                [only] => {
+                    if let Err(Refusal(error)) = append(store, piece, REFUSALS_MAX).await
+                        && !self.set_aside(only, error, refused).await
+                    {
+                        pieces.push(piece);
+                        tokio::time::sleep(BACK_OFF_MAX).await;
+                    }
+                }
+                several => {
+                    if append(store, several, 1).await.is_err() {
+                        let (first, second) = several.split_at(several.len() / 2);
+                        pieces.extend([second, first]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Keeps a refused record in its file; says whether that succeeded.
+    async fn set_aside(&self, record: &LedgerRecord, error: String, refused: &Refused) -> bool {
+        let (record, file) = (record.clone(), refused.clone());
+        let keeping = tokio::task::spawn_blocking(move || (file.keep(&record, &error), error));
+        let Ok((kept, error)) = keeping.await else { return false };
+        let path = refused.path().display();
+        match kept {
+            Ok(()) => {
+                self.shared.refused.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(error, file = %path, "the store refuses a record of the journal: it is kept in this file and is in no sum");
+                true
+            }
+            Err(trouble) => {
+                tracing::error!(error, file = %path, %trouble, "the store refuses a record of the journal, and it cannot be set aside");
+                false
+            }
+        }
+    }
+
+    /// Counts what earlier processes set aside.
+    async fn count_refused(&self, refused: &Refused) {
+        let file = refused.clone();
+        match tokio::task::spawn_blocking(move || file.count()).await {
+            Ok(Ok(count)) => self.shared.refused.store(count, Ordering::Relaxed),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, file = %refused.path().display(), "refused records cannot be counted");
+            }
+            // The runtime is shutting down.
+            Err(_) => {}
+        }
+    }
+
     fn remember(&self, batch: &Batch, position: Position) -> bool {
         let (records, bytes) = (batch.records.len() as u64, batch.bytes);
         self.queue.send(Message::Drained { position, records, bytes }).is_ok()
@@ -114,21 +178,33 @@ async fn read(mut tail: Box<Tail>, target: Position) -> Option<(Box<Tail>, io::R
     reading.await.ok()
 }
 
-async fn append(store: &dyn LedgerStore, records: &[LedgerRecord]) {
-    if records.is_empty() {
-        return;
-    }
+/// What the store said of records it will not take, now or later.
+struct Refusal(String);
+
+/// Appends until the store has the records or refuses them `refusals` times. Where the store itself is the trouble (it is
+/// away, full or damaged) it is asked for ever.
+async fn append(store: &dyn LedgerStore, records: &[LedgerRecord], refusals: u32) -> Result<(), Refusal> {
     let mut back_off = BACK_OFF_MIN;
     let mut failing = false;
+    let mut refused = 0;
     loop {
         let appending = store.append(TenantScope::Installation, records);
         let error = match tokio::time::timeout(APPEND_DEADLINE, appending).await {
             Ok(Ok(())) if failing => {
                 tracing::info!("the store takes records again");
-                return;
+                return Ok(());
             }
-            Ok(Ok(())) => return,
-            Ok(Err(error)) => error.to_string(),
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error @ (StoreError::Conflict(_) | StoreError::NotFound))) => {
+                refused += 1;
+                if refused >= refusals {
+                    return Err(Refusal(error.to_string()));
+                }
+                error.to_string()
+            }
+            Ok(Err(error @ (StoreError::Unavailable(_) | StoreError::DiskFull | StoreError::Damaged(_)))) => {
+                error.to_string()
+            }
             Err(_) => "no answer within the deadline".to_owned(),
         };
         if !failing {

@@ -7,12 +7,14 @@
 //! record gets into a file), [`Drainer`] (records on their way into the store), [`Recovered`] (what the last process left).
 //!
 //! **On disk**, in one directory: segments `<sequence>.journal`, preallocated, each a header and records (see `record`);
-//! `drained`, the place up to which the store has everything; `lock`, held by the process that writes. Segments are
+//! `drained`, the place up to which the store has everything; `lock`, held by the process that writes; `refused.jsonl`,
+//! where there are any, the records that the store will not have. Segments are
 //! deleted once drained; an attempt still open then has its opening copied forward first.
 
 mod drain;
 mod record;
 mod recover;
+mod refused;
 mod segment;
 mod ticket;
 mod writer;
@@ -151,6 +153,8 @@ pub struct Depth {
     pub bytes: u64,
     /// Attempts opened and not settled.
     pub open_attempts: u64,
+    /// Records the store refused, set aside in `refused.jsonl` beside the journal.
+    pub refused: u64,
 }
 
 type Queue = mpsc::Sender<Message>;
@@ -172,6 +176,7 @@ struct Shared {
     records: AtomicU64,
     bytes: AtomicU64,
     open_attempts: AtomicU64,
+    refused: AtomicU64,
 }
 
 impl Shared {
@@ -188,6 +193,7 @@ impl Shared {
             records: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             open_attempts: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
             options,
         }
     }
@@ -279,6 +285,7 @@ impl Journal {
             records: self.shared.records.load(Ordering::Relaxed),
             bytes: self.shared.bytes.load(Ordering::Relaxed),
             open_attempts: self.shared.open_attempts.load(Ordering::Relaxed),
+            refused: self.shared.refused.load(Ordering::Relaxed),
         }
     }
 

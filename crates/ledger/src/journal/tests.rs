@@ -13,7 +13,7 @@ use trunkline_domain::ledger::{AttemptEntry, EntryState, RequestRecord};
 use trunkline_domain::{NanoUsd, TenantScope, Text, UnixMs};
 
 use super::*;
-use crate::api::{LedgerRecord, LedgerStore, StoreFuture, UsageQuery, UsageRow};
+use crate::api::{LedgerRecord, LedgerStore, StoreError, StoreFuture, UsageQuery, UsageRow};
 use crate::memory::{MemoryStore, StoreMode};
 use crate::samples;
 
@@ -137,7 +137,7 @@ async fn records_reach_the_store_and_their_segments_go() {
     assert_eq!((store.all_attempts().len(), store.all_requests().len()), (600, 600));
     // Deleting a segment may have copied the one opening forward.
     journal.flush(LONG).await.unwrap();
-    assert_eq!(journal.depth(), Depth { records: 0, bytes: 0, open_attempts: 1 });
+    assert_eq!(journal.depth(), Depth { records: 0, bytes: 0, open_attempts: 1, refused: 0 });
     assert!(segments(directory.path()).len() <= 3, "{:?}", segments(directory.path()));
     assert_eq!(read_undrained(directory.path()).unwrap(), []);
 
@@ -415,4 +415,73 @@ async fn an_opening_stays_until_its_settlement_in_a_later_segment_is_in_the_stor
     journal.close();
     let left = states(&read_undrained(directory.path()).unwrap());
     assert!(left.contains(&(1, EntryState::Settled)), "{left:?}");
+}
+
+/// A store that refuses every batch with the row of one request.
+struct Picky {
+    store: MemoryStore,
+    refuses: u128,
+}
+
+impl LedgerStore for Picky {
+    fn append<'a>(&'a self, scope: TenantScope, batch: &'a [LedgerRecord]) -> StoreFuture<'a, ()> {
+        if states(batch).iter().any(|(request, _)| *request == self.refuses) {
+            return Box::pin(async { Err(StoreError::Conflict("a constraint failed".to_owned())) });
+        }
+        self.store.append(scope, batch)
+    }
+
+    fn attempts(&self, scope: TenantScope, request: RequestId) -> StoreFuture<'_, Vec<AttemptEntry>> {
+        self.store.attempts(scope, request)
+    }
+
+    fn request(&self, scope: TenantScope, request: RequestId) -> StoreFuture<'_, Option<RequestRecord>> {
+        self.store.request(scope, request)
+    }
+
+    fn usage<'a>(&'a self, scope: TenantScope, query: &'a UsageQuery) -> StoreFuture<'a, Vec<UsageRow>> {
+        self.store.usage(scope, query)
+    }
+
+    fn spend_by_key(&self, scope: TenantScope, since: UnixMs) -> StoreFuture<'_, Vec<(KeyId, NanoUsd)>> {
+        self.store.spend_by_key(scope, since)
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_the_store_refuses_is_set_aside_and_holds_nothing_up() {
+    let directory = TempDir::new().unwrap();
+    let picky = Arc::new(Picky { store: MemoryStore::new(), refuses: 7 });
+    let (journal, _) = open(directory.path());
+    for number in 0..20 {
+        whole_request(&journal, number).await;
+    }
+    let store: Arc<dyn LedgerStore> = picky.clone();
+    let draining = tokio::spawn(journal.drainer().run(store, std::future::pending()));
+    journal.flush(LONG).await.unwrap();
+    assert_eq!((picky.store.all_attempts().len(), picky.store.all_requests().len()), (19, 20));
+    assert_eq!((journal.depth().records, journal.depth().refused), (0, 1));
+    draining.abort();
+    draining.await.unwrap_err();
+    journal.close();
+
+    let kept = std::fs::read_to_string(directory.path().join("refused.jsonl")).unwrap();
+    let kept: Vec<serde_json::Value> = kept.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [line] = &kept[..] else { panic!("{kept:?}") };
+    assert_eq!(line["error"], "a constraint failed");
+    assert_eq!(
+        line["attempt"]["opening"],
+        serde_json::from_str::<serde_json::Value>(&serde_json::to_string(&samples::opening(7, 1)).unwrap())
+            .unwrap()
+    );
+
+    // The next process still knows of it, and does not try it again.
+    let (journal, recovered) = open(directory.path());
+    assert_eq!(recovered, Recovered::default());
+    let draining = drain(&journal, &Arc::new(MemoryStore::new()));
+    whole_request(&journal, 30).await;
+    journal.flush(LONG).await.unwrap();
+    assert_eq!(journal.depth().refused, 1);
+    draining.abort();
+    journal.close();
 }

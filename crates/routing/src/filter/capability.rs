@@ -32,8 +32,8 @@ fn does_operation(ask: &Ask<'_>, deployment: &Deployment) -> bool {
 
 /// Conversational models complete bare text at many providers without anybody listing it; vectors are another sort.
 fn sort_fits(operation: Operation, offer: &Offer) -> bool {
-    if offer.other_interface {
-        return false;
+    if offer.other_interface || offer.kind == Kind::Unknown {
+        return !offer.other_interface;
     }
     match operation {
         Operation::Chat | Operation::CountTokens => offer.kind == Kind::Chat,

@@ -177,6 +177,7 @@ fn listed(offer: &Offer, provider: &str, now: UnixMs) -> ModelLine {
         Kind::Chat => "chat",
         Kind::Completion => "completion",
         Kind::Embedding => "embedding",
+        Kind::Unknown => "unknown",
     };
     ModelLine {
         model: offer.model.to_string(),

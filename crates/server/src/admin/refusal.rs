@@ -21,6 +21,7 @@ pub(crate) struct Refusal {
 enum Code {
     InvalidRequest,
     InvalidToken,
+    Forbidden,
     NotFound,
     MethodNotAllowed,
     Conflict,
@@ -35,6 +36,7 @@ impl Code {
         match self {
             Self::InvalidRequest => (StatusCode::BAD_REQUEST, "invalid_request"),
             Self::InvalidToken => (StatusCode::UNAUTHORIZED, "invalid_admin_token"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::Conflict => (StatusCode::CONFLICT, "conflict"),
@@ -59,6 +61,15 @@ impl Refusal {
     /// No admin token, or one nobody knows.
     pub(crate) fn token(message: &str) -> Self {
         Self::new(Code::InvalidToken, message)
+    }
+
+    /// The owner's socket, opened by somebody else.
+    pub(crate) fn not_the_owner(owner: u32) -> Self {
+        let message = format!(
+            "this socket answers the gateway's own user (id {owner}) and root only: run this as that user, or ask the admin \
+             API with a token"
+        );
+        Self::new(Code::Forbidden, message)
     }
 
     /// What was named is not there.
@@ -159,6 +170,7 @@ impl IntoResponse for Refusal {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             Code::InvalidRequest
+            | Code::Forbidden
             | Code::NotFound
             | Code::MethodNotAllowed
             | Code::Conflict

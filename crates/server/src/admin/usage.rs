@@ -60,6 +60,10 @@ pub(crate) struct UsageLine {
     pub(crate) attempts: u64,
     /// Calls that failed.
     pub(crate) failed: u64,
+    /// Calls that were under way when the gateway died. Whether they failed and what they used is not known: they count
+    /// in no figure but these and the costs, where they stand with what was held for them.
+    #[serde(default)]
+    pub(crate) interrupted: u64,
     /// Prompt tokens at the plain price.
     pub(crate) input_tokens: u64,
     /// Prompt tokens read from providers' caches.
@@ -132,6 +136,7 @@ fn line(groups: &[UsageGroup], row: &UsageRow) -> UsageLine {
         requests: row.requests,
         attempts: row.attempts,
         failed: row.failed,
+        interrupted: row.interrupted,
         input_tokens: usage.input_tokens,
         cache_read_tokens: usage.cache_read_tokens,
         cache_write_tokens: usage.cache_write_5m_tokens.saturating_add(usage.cache_write_1h_tokens),

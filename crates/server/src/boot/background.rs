@@ -1,4 +1,4 @@
-//! What runs beside the requests: loading keys, reading listings, following the configuration file.
+//! What runs beside the requests: opening connections ahead, loading keys, reading listings, following the configuration file.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +20,7 @@ pub(super) fn start(
     hangup: Signal,
     stop: &CancellationToken,
 ) {
+    engine.warm_up();
     let (engine, reloader) = (engine.clone(), Arc::clone(reloader));
     let everything = async move {
         tokio::join!(

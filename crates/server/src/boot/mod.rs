@@ -235,7 +235,7 @@ fn open_doors(
         .with_access_log(access_log, server.trusted_proxies.clone());
     let state = AdminState::new(engine.clone(), storage.store.clone(), Arc::clone(reloader));
     let guarded = Front::new(admin::router(state.clone()));
-    let owner = Front::new(admin::control_router(state));
+    let owner = Front::new(admin::control_router(state)).for_owner();
     let limits = Limits { connections_max, header_bytes_max, header_read_timeout };
     let admin_limits = Limits { connections_max: ADMIN_CONNECTIONS_MAX, ..limits };
     Doors {

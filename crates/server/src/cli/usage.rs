@@ -62,14 +62,17 @@ impl Usage {
 
     fn print_table(&self, report: &UsageReport) {
         let groups: Vec<String> = self.by.iter().map(|group| group.as_str().to_uppercase()).collect();
-        let figures = ["REQUESTS", "ATTEMPTS", "FAILED", "INPUT", "CACHED", "OUTPUT", "COST USD"];
+        // Seldom, and then of interest.
+        let interrupted = (report.total.interrupted > 0).then_some("INTERRUPTED");
+        let counts = ["REQUESTS", "ATTEMPTS", "FAILED"].into_iter().chain(interrupted);
+        let figures = counts.chain(["INPUT", "CACHED", "OUTPUT", "COST USD"]);
         let mut columns: Vec<Column<'_>> = groups.iter().map(|title| Column::Name(title)).collect();
         columns.extend(figures.map(Column::Figures));
         let mut sheet = Sheet::new(&columns);
         let places = report.rows.iter().map(|row| decimal_places(&row.cost_usd)).max().unwrap_or(0);
         for row in &report.rows {
             let mut cells: Vec<Text> = self.by.iter().map(|group| group.of(row).into()).collect();
-            cells.extend(numbers(row, Tone::Plain, places));
+            cells.extend(numbers(row, Tone::Plain, places, interrupted.is_some()));
             sheet.row(cells);
         }
         if report.rows.len() > 1 {
@@ -77,7 +80,7 @@ impl Usage {
             if let Some(first) = cells.first_mut() {
                 *first = Text::new("total", Tone::Strong);
             }
-            cells.extend(numbers(&report.total, Tone::Strong, places));
+            cells.extend(numbers(&report.total, Tone::Strong, places, interrupted.is_some()));
             sheet.row(cells);
         }
         sheet.print();
@@ -89,6 +92,7 @@ impl Usage {
             "requests",
             "attempts",
             "failed",
+            "interrupted",
             "input_tokens",
             "cache_read_tokens",
             "cache_write_tokens",
@@ -104,6 +108,7 @@ impl Usage {
                 row.requests,
                 row.attempts,
                 row.failed,
+                row.interrupted,
                 row.input_tokens,
                 row.cache_read_tokens,
                 row.cache_write_tokens,
@@ -117,18 +122,24 @@ impl Usage {
     }
 }
 
-fn numbers(row: &UsageLine, tone: Tone, places: usize) -> [Text; 7] {
+/// The figures of a row. Where every attempt was interrupted nothing is known of what they used, nor whether they failed.
+fn numbers(row: &UsageLine, tone: Tone, places: usize, interrupted: bool) -> Vec<Text> {
+    let known = row.interrupted < row.attempts || row.attempts == 0;
     let figure = |number| Text::new(thousands(number), tone);
-    let failed = if row.failed > 0 { Tone::Bad } else { tone };
-    [
-        figure(row.requests),
-        figure(row.attempts),
-        Text::new(thousands(row.failed), failed),
-        figure(row.input_tokens.saturating_add(row.cache_write_tokens)),
-        figure(row.cache_read_tokens),
-        figure(row.output_tokens.saturating_add(row.reasoning_tokens)),
+    let known_figure = |number, tone| Text::new(if known { thousands(number) } else { "–".to_owned() }, tone);
+    let bad_if_any = |number| if number > 0 { Tone::Bad } else { tone };
+    let mut cells =
+        vec![figure(row.requests), figure(row.attempts), known_figure(row.failed, bad_if_any(row.failed))];
+    if interrupted {
+        cells.push(Text::new(thousands(row.interrupted), bad_if_any(row.interrupted)));
+    }
+    cells.extend([
+        known_figure(row.input_tokens.saturating_add(row.cache_write_tokens), tone),
+        known_figure(row.cache_read_tokens, tone),
+        known_figure(row.output_tokens.saturating_add(row.reasoning_tokens), tone),
         Text::new(dollars(&row.cost_usd, places), tone),
-    ]
+    ]);
+    cells
 }
 
 impl Group {

@@ -160,7 +160,11 @@ impl Accepting {
                 stream.set_nodelay(true).unwrap_or_default();
                 Ok((Socket::Tcp(stream), Peer::Tcp(canonical(address))))
             }
-            Listening::Unix { listener, .. } => Ok((Socket::Unix(listener.accept().await?.0), Peer::Unix)),
+            Listening::Unix { listener, .. } => {
+                let stream = listener.accept().await?.0;
+                let user = stream.peer_cred().ok().map(|peer| peer.uid());
+                Ok((Socket::Unix(stream), Peer::Unix(user)))
+            }
         }
     }
 }

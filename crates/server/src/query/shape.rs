@@ -175,7 +175,7 @@ pub(super) fn architecture(offer: &Offer) -> Architecture {
     let input = or_text(names(offer.input));
     let output = match offer.kind {
         Kind::Embedding => vec!["embeddings"],
-        Kind::Chat | Kind::Completion => or_text(names(offer.output)),
+        Kind::Chat | Kind::Completion | Kind::Unknown => or_text(names(offer.output)),
     };
     Architecture {
         modality: format!("{}->{}", input.join("+"), output.join("+")),

@@ -1,5 +1,7 @@
 //! The command line, beside a gateway and without one.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -14,6 +16,9 @@ use trunkline_domain::PricePerMillion;
 
 use super::support::{Fake, Gateway, USUAL, chat, directory, streamed};
 use trunkline_testkit::fake_provider::Script;
+
+/// The user that owns nothing.
+const NOBODY: u32 = 65_534;
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -215,7 +220,7 @@ async fn usage_is_the_same_beside_a_gateway_and_without_one() {
         (&row["requests"], &row["attempts"], &row["cost_usd"]),
         (&json!(2), &json!(2), &json!("0.0002"))
     );
-    let head = "key,day,requests,attempts,failed,input_tokens,cache_read_tokens,cache_write_tokens,output_tokens,reasoning_tokens,cost_usd\n";
+    let head = "key,day,requests,attempts,failed,interrupted,input_tokens,cache_read_tokens,cache_write_tokens,output_tokens,reasoning_tokens,cost_usd\n";
     assert!(beside[1].out.starts_with(head), "{}", beside[1].out);
     assert!(!beside[2].out.contains('\u{1b}'), "no colours where nobody looks");
 }
@@ -230,6 +235,11 @@ async fn an_attempt_cut_off_by_a_kill_is_in_the_usage() {
     stop(&mut gateway, Signal::KILL).await;
     let rows = run(directory.path(), &["usage", "--json"]).json()["rows"].clone();
     assert_eq!((&rows[0]["model"], &rows[0]["attempts"]), (&json!("acme/m"), &json!(1)));
+    assert_eq!(rows[0]["interrupted"], 1);
+    let table = run(directory.path(), &["usage"]).out;
+    let cells: Vec<&str> = table.lines().nth(1).unwrap_or_default().split_whitespace().collect();
+    // Requests, attempts, failed, interrupted, input, cached, output: what is not known is not zero.
+    assert_eq!(cells[1..8], ["1", "1", "–", "1", "–", "–", "–"], "{table}");
     assert_eq!(run(directory.path(), &["usage", "--json"]).json()["rows"], rows, "counted once");
 }
 
@@ -437,4 +447,31 @@ async fn a_catalogue_can_be_fetched() {
     serving.await.unwrap();
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(said.out.contains("is in force (stored as 1)"), "{}", said.out);
+}
+
+#[tokio::test]
+async fn another_user_is_refused_whatever_the_modes_say() {
+    let gateway = Gateway::start("");
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: only root can ask as another user");
+        return;
+    }
+    let everybody = std::fs::Permissions::from_mode(0o777);
+    for path in [gateway.directory.path().to_owned(), gateway.data(""), gateway.data("control.sock")] {
+        std::fs::set_permissions(path, everybody.clone()).unwrap();
+    }
+    let mut stranger = Command::new(env!("CARGO_BIN_EXE_trunkline"));
+    stranger.env_clear().current_dir(gateway.directory.path()).uid(NOBODY).gid(NOBODY);
+    let said = match stranger.args(["keys", "list", "--data-dir", "data"]).output() {
+        Ok(said) => said,
+        Err(error) => {
+            eprintln!("SKIPPED: another user cannot run the program here: {error}");
+            return;
+        }
+    };
+    let words = String::from_utf8(said.stderr).unwrap();
+    assert!(words.contains("answers the gateway's own user (id 0) and root only"), "{words}");
+    assert_eq!((said.status.code(), said.stdout.len()), (Some(1), 0));
+    assert_eq!(run(gateway.directory.path(), &["keys", "list"]).code, Some(0), "the owner is answered");
+    assert!(gateway.log().contains("somebody else's request to the owner's socket was refused"));
 }

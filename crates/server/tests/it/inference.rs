@@ -42,6 +42,20 @@ async fn completions_and_embeddings_are_served() {
 }
 
 #[tokio::test]
+async fn a_described_model_is_asked_what_its_kind_says_and_anything_without_one() {
+    let fake = Fake::with(&[]).await;
+    for (kind, chats, embeds) in [("", 200, 200), ("chat", 200, 404), ("embedding", 404, 200)] {
+        let described = if kind.is_empty() { String::new() } else { format!("kind = \"{kind}\", ") };
+        let account = fake.account("one", 0).replace("context_window", &format!("{described}context_window"));
+        let gateway = Gateway::start(&account);
+        let input = json!({ "model": "acme/m", "input": ["a"] });
+        let answer = gateway.post("/v1/embeddings", &input).await;
+        assert_eq!(answer.status, embeds, "{kind}: {}", answer.body);
+        assert_eq!(gateway.post("/v1/chat/completions", &chat("acme/m")).await.status, chats, "{kind}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_of_any_dialect_is_explained_and_nothing_is_sent() {
     let fake = Fake::with(&[]).await;
     let gateway = Gateway::start(&fake.account("one", 0));

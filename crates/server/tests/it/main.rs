@@ -15,6 +15,7 @@
 mod admin;
 mod bodies;
 mod cli;
+mod crowd;
 mod dialects;
 mod errors;
 mod inference;

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use sqlx::SqliteConnection;
 use trunkline_domain::id::{KeyId, OrganisationId, TeamId, UserId};
-use trunkline_domain::ledger::AttemptEntry;
+use trunkline_domain::ledger::{AttemptEntry, EntryState};
 use trunkline_domain::{NanoUsd, Text, UnixMs};
 
 use super::attempts::{USAGE_COLUMNS, usage_values};
@@ -18,7 +18,7 @@ const GROUP_COLUMNS: [&str; 8] =
     ["day", "organisation_id", "team_id", "user_id", "key_id", "model", "provider", "account"];
 
 /// What is summed besides the usage classes.
-const COUNT_COLUMNS: [&str; 3] = ["first_attempts", "attempts", "failed"];
+const COUNT_COLUMNS: [&str; 4] = ["first_attempts", "attempts", "failed", "interrupted"];
 const MONEY_COLUMNS: [&str; 2] = ["cost", "charge"];
 
 /// The summed columns of `usage_daily`, in the order of [`Sums`].
@@ -96,10 +96,15 @@ impl Rollup {
     /// Counts an attempt.
     pub(crate) fn attempt(&mut self, entry: &AttemptEntry) {
         let settlement = &entry.settlement;
-        let counts = [i64::from(entry.opening.id.ordinal == 1), 1, i64::from(settlement.cause.is_some())];
+        let counts = [
+            entry.opening.id.ordinal == 1,
+            true,
+            settlement.cause.is_some(),
+            settlement.state == EntryState::Interrupted,
+        ];
         self.add(
             Group::of(entry),
-            counts,
+            counts.map(i64::from),
             usage_values(&settlement.usage),
             [settlement.cost, settlement.charge],
         );
@@ -107,10 +112,10 @@ impl Rollup {
 
     /// Counts a correction of a row of the group.
     pub(crate) fn correction(&mut self, group: Group, cost: NanoUsd, charge: NanoUsd) {
-        self.add(group, [0; 3], [0; 14], [cost, charge]);
+        self.add(group, [0; 4], [0; 14], [cost, charge]);
     }
 
-    fn add(&mut self, group: Group, counts: [i64; 3], usage: [i64; 14], money: [NanoUsd; 2]) {
+    fn add(&mut self, group: Group, counts: [i64; 4], usage: [i64; 14], money: [NanoUsd; 2]) {
         let added = counts.into_iter().chain(usage).chain(money.map(|amount| amount.0));
         let sums = self.usage.entry(group).or_insert([0; SUMS]);
         for (sum, value) in sums.iter_mut().zip(added) {

@@ -216,13 +216,14 @@ fn narrow(sum: i128) -> i64 {
 }
 
 fn usage_row(groups: Vec<Text>, totals: &Totals) -> UsageRow {
-    let [requests, attempts, failed, usage @ .., cost, charge] = totals.map(narrow);
+    let [requests, attempts, failed, interrupted, usage @ .., cost, charge] = totals.map(narrow);
     let count = |value: i64| u64::try_from(value).unwrap_or(0);
     UsageRow {
         groups,
         requests: count(requests),
         attempts: count(attempts),
         failed: count(failed),
+        interrupted: count(interrupted),
         usage: usage_from(usage),
         cost: NanoUsd(cost),
         charge: NanoUsd(charge),

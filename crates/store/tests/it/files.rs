@@ -326,3 +326,21 @@ async fn the_catalogue_is_the_installations_and_bounded() {
         assert!(matches!(refused, Some(StoreError::NotFound)), "{refused:?}");
     }
 }
+
+#[tokio::test]
+async fn a_row_that_the_database_refuses_is_a_conflict_and_not_a_store_that_is_away() {
+    let opened = open().await;
+    let now = at("2026-03-05T10:00:00Z");
+    let row = |number| attempt_records(&[entry(request_id(now, number), 1, now)]);
+    opened.store.append(ALL, &row(1)).await.unwrap();
+    let url = format!("sqlite://{}", opened.directory.path().join("ledger-2026-03.db").display());
+    let mut beside = SqliteConnection::connect(&url).await.unwrap();
+    let trigger = "CREATE TRIGGER picky BEFORE INSERT ON attempts WHEN new.ordinal = 1 \
+                   BEGIN SELECT RAISE(ABORT, 'not this one'); END";
+    sqlx::raw_sql(trigger).execute(&mut beside).await.unwrap();
+    let refused = opened.store.append(ALL, &row(2)).await;
+    assert!(
+        matches!(&refused, Err(StoreError::Conflict(why)) if why.contains("not this one")),
+        "{refused:?}"
+    );
+}

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::subsequence;
 use trunkline_domain::attempt::Cause;
 use trunkline_domain::id::AttemptId;
-use trunkline_domain::ledger::{AttemptEntry, Correction, Settlement};
+use trunkline_domain::ledger::{AttemptEntry, Correction, EntryState, Settlement};
 use trunkline_domain::{ModelName, NanoUsd, TenantScope, Text, UnixMs, Usage};
 use trunkline_ledger::api::{LedgerRecord, LedgerStore, UsageGroup, UsageQuery};
 use trunkline_ledger::memory::MemoryStore;
@@ -28,6 +28,7 @@ prop_compose! {
         model in 0..2_u8,
         account in 0..2_u8,
         failed in any::<bool>(),
+        interrupted in any::<bool>(),
         tokens in 0..1_u64 << 40,
         cost in 0..1_i64 << 40,
     ) -> AttemptEntry {
@@ -44,6 +45,7 @@ prop_compose! {
             cost: NanoUsd(cost),
             charge: NanoUsd(cost / 2),
             cause: failed.then_some(Cause::Cut),
+            state: if interrupted { EntryState::Interrupted } else { EntryState::Settled },
             ..made.settlement
         };
         made

@@ -266,6 +266,7 @@ impl Truth {
             requests.insert(opening.id.request);
             row.attempts += 1;
             row.failed += u64::from(settlement.cause.is_some());
+            row.interrupted += u64::from(settlement.state == EntryState::Interrupted);
             row.usage = plus(&row.usage, &settlement.usage);
             let corrections = self.corrections.iter().filter(|correction| correction.attempt == opening.id);
             let (cost, charge) =

@@ -40,6 +40,7 @@ pub(super) async fn run(shared: &Arc<Shared>, call: Call) -> Result<Response, Di
     let (connect_timeout, headers_timeout) = (call.connect_timeout, call.headers_timeout);
     let origin = Arc::clone(&call.origin);
     let pool = shared.pool(&origin);
+    pool.call();
     let mut request = request(call)?;
     let mut last = None;
     for _ in 0..CONNECTIONS_TRIED_MAX {

@@ -11,11 +11,12 @@ mod origin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use trunkline_domain::attempt::Cause;
 
 use self::connection::Lease;
-use self::origin::OriginPool;
+use self::origin::{Left, OriginPool};
 use crate::cause::failed;
 use crate::connect::allow::DenyList;
 use crate::connect::resolve::Resolve;
@@ -24,6 +25,13 @@ use crate::connect::{Connector, Protocol};
 use crate::dispatch::{Call, Dispatch, DispatchError, DispatchFuture};
 use crate::origin::{Identity, Origin};
 
+/// Connections that are opened ahead at the same time; further ones wait their turn.
+const WARMING_MAX: usize = 8;
+/// Origins that are warmed up at once; of more, the first.
+const WARM_ORIGINS_MAX: usize = 256;
+/// How long a connection opened ahead may take.
+const WARM_DEADLINE: Duration = Duration::from_secs(10);
+
 /// How many connections are kept, and for how long.
 #[derive(Clone, Debug)]
 pub struct PoolLimits {
@@ -31,6 +39,8 @@ pub struct PoolLimits {
     pub idle_per_origin: usize,
     /// A connection unused for so long is closed: below the 60 s after which common load balancers do.
     pub idle_timeout: Duration,
+    /// An origin called within this time is left with a connection, opened anew where the last one is about to end.
+    pub keep_warm: Duration,
     /// Streams on one HTTP/2 connection before another is opened; a lower limit of the server governs.
     pub streams_per_connection: usize,
     /// HTTP/2 connections per origin; beyond it, the least loaded one takes more streams.
@@ -46,6 +56,7 @@ impl Default for PoolLimits {
         Self {
             idle_per_origin: 128,
             idle_timeout: Duration::from_secs(55),
+            keep_warm: Duration::from_mins(10),
             streams_per_connection: 64,
             connections_per_origin: 64,
             ping_interval: Duration::from_secs(20),
@@ -72,6 +83,7 @@ pub struct Pools(Arc<Shared>);
 struct Shared {
     connector: Connector,
     limits: PoolLimits,
+    warming: Semaphore,
     /// As many as the configuration has; those of origins no longer called are dropped by the sweep.
     origins: papaya::HashMap<Identity, Arc<OriginPool>>,
 }
@@ -81,17 +93,15 @@ impl Pools {
     pub fn new(options: PoolOptions) -> Self {
         let PoolOptions { limits, roots, resolver, deny } = options;
         let connector = Connector { resolver, deny, roots };
-        let shared = Arc::new(Shared { connector, limits, origins: papaya::HashMap::new() });
+        let warming = Semaphore::new(WARMING_MAX);
+        let shared = Arc::new(Shared { connector, limits, warming, origins: papaya::HashMap::new() });
         tokio::spawn(sweep(Arc::downgrade(&shared), shared.limits.idle_timeout));
         Self(shared)
     }
 
     /// Opens a connection (TCP, TLS, no request) unless one is there. Best effort: an error is for the log.
     pub async fn warm(&self, origin: &Arc<Origin>, deadline: Duration) -> Result<(), DispatchError> {
-        let pool = self.0.pool(origin);
-        let lease = self.0.lease(origin, &pool, deadline).await?;
-        lease.give_back(&pool);
-        Ok(())
+        self.0.warm(origin, deadline).await
     }
 }
 
@@ -99,15 +109,34 @@ impl Dispatch for Pools {
     fn dispatch(&self, call: Call) -> DispatchFuture<'_> {
         Box::pin(exchange::run(&self.0, call))
     }
+
+    fn warm_up(&self, origins: &[Arc<Origin>]) {
+        for origin in origins.iter().take(WARM_ORIGINS_MAX) {
+            let (shared, origin) = (Arc::clone(&self.0), Arc::clone(origin));
+            tokio::spawn(async move {
+                let Ok(_turn) = shared.warming.acquire().await else { return };
+                if let Err(error) = shared.warm(&origin, WARM_DEADLINE).await {
+                    tracing::debug!(%origin, %error, "no connection ahead");
+                }
+            });
+        }
+    }
 }
 
 impl Shared {
-    fn pool(&self, origin: &Origin) -> Arc<OriginPool> {
+    async fn warm(self: &Arc<Self>, origin: &Arc<Origin>, deadline: Duration) -> Result<(), DispatchError> {
+        let pool = self.pool(origin);
+        let lease = self.lease(origin, &pool, deadline).await?;
+        lease.give_back(&pool);
+        Ok(())
+    }
+
+    fn pool(&self, origin: &Arc<Origin>) -> Arc<OriginPool> {
         let pools = self.origins.pin();
         if let Some(pool) = pools.get(origin.identity()) {
             return Arc::clone(pool);
         }
-        let fresh = || Arc::new(OriginPool::new(origin.scheme(), self.limits.clone()));
+        let fresh = || Arc::new(OriginPool::new(Arc::clone(origin), self.limits.clone()));
         Arc::clone(pools.get_or_insert_with(origin.identity().clone(), fresh))
     }
 
@@ -175,13 +204,27 @@ impl Shared {
     }
 }
 
-/// Closes what stayed unused and forgets origins without a connection, until the pools are gone.
+/// Closes what stayed unused, renews the last connection to an origin that was called lately, and forgets origins without
+/// one, until the pools are gone.
 async fn sweep(shared: Weak<Shared>, idle_timeout: Duration) {
     let period = (idle_timeout / 2).max(Duration::from_millis(100));
     loop {
         tokio::time::sleep(period).await;
         let Some(shared) = shared.upgrade() else { return };
-        let origins = shared.origins.pin();
-        origins.retain(|_, pool| !pool.sweep() || Arc::strong_count(pool) > 1);
+        let mut ending = Vec::new();
+        shared.origins.pin().retain(|_, pool| {
+            let left = pool.sweep(period);
+            if left == Left::Ending {
+                ending.push(Arc::clone(pool));
+            }
+            left != Left::Nothing || Arc::strong_count(pool) > 1
+        });
+        for pool in ending {
+            let shared = Arc::clone(&shared);
+            tokio::spawn(async move {
+                let Ok(_turn) = shared.warming.acquire().await else { return };
+                shared.add(pool.origin(), &pool, WARM_DEADLINE).await;
+            });
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The connections to one origin.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -9,7 +10,7 @@ use tokio::time::{Instant, timeout};
 use super::PoolLimits;
 use super::connection::{Http1, Http2, Lease};
 use crate::connect::Protocol;
-use crate::origin::Scheme;
+use crate::origin::{Origin, Scheme};
 
 /// A connection whose response has been read to its end is ready for the next request within microseconds. One that is
 /// not by then is still sending a request nobody wanted to the end, and is closed.
@@ -22,6 +23,10 @@ const BORROWED_MAX: u32 = 8;
 /// The connections to one origin. Locked for a few instructions at a time.
 pub(super) struct OriginPool {
     pub(super) limits: PoolLimits,
+    origin: Arc<Origin>,
+    made: Instant,
+    /// When it was last called, in milliseconds since `made`, and one more; 0 for never.
+    called: AtomicU64,
     state: Mutex<State>,
     /// Held while a connection is opened that may turn out to be shared.
     pub(super) opening: tokio::sync::Mutex<()>,
@@ -36,16 +41,54 @@ struct State {
     borrowed: u32,
 }
 
+/// What a sweep leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    Connections,
+    /// None that lasts until the next sweep, at an origin that was called lately.
+    Ending,
+    Nothing,
+}
+
 struct Idle {
     connection: Http1,
     since: Instant,
 }
 
 impl OriginPool {
-    pub(super) fn new(scheme: Scheme, limits: PoolLimits) -> Self {
-        let speaks = (scheme != Scheme::Https).then_some(Protocol::Http1);
+    pub(super) fn new(origin: Arc<Origin>, limits: PoolLimits) -> Self {
+        let speaks = (origin.scheme() != Scheme::Https).then_some(Protocol::Http1);
         let state = State { idle: Vec::new(), shared: Vec::new(), speaks, borrowed: 0 };
-        Self { limits, state: Mutex::new(state), opening: tokio::sync::Mutex::new(()) }
+        Self {
+            limits,
+            origin,
+            made: Instant::now(),
+            called: AtomicU64::new(0),
+            state: Mutex::new(state),
+            opening: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    pub(super) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Notes a call.
+    pub(super) fn call(&self) {
+        self.called.store(self.age_ms() + 1, Ordering::Relaxed);
+    }
+
+    /// Whether it was called not long ago.
+    fn called_lately(&self) -> bool {
+        let keep_warm_ms = u64::try_from(self.limits.keep_warm.as_millis()).unwrap_or(u64::MAX);
+        match self.called.load(Ordering::Relaxed).checked_sub(1) {
+            Some(called_ms) => self.age_ms().saturating_sub(called_ms) < keep_warm_ms,
+            None => false,
+        }
+    }
+
+    fn age_ms(&self) -> u64 {
+        u64::try_from(self.made.elapsed().as_millis()).unwrap_or(u64::MAX - 1)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -136,8 +179,11 @@ impl OriginPool {
         lease
     }
 
-    /// Closes what stayed unused; whether no connection is left.
-    pub(super) fn sweep(&self) -> bool {
+    /// Closes what stayed unused, and says what is left until the next sweep, which is `period` away. The last HTTP/2
+    /// connection of an origin called lately stays: pings keep it alive.
+    pub(super) fn sweep(&self, period: Duration) -> Left {
+        let called_lately = self.called_lately();
+        let mut spared = called_lately;
         let mut state = self.state();
         state.idle.retain(|idle| {
             !idle.connection.sender.is_closed() && idle.since.elapsed() < self.limits.idle_timeout
@@ -145,8 +191,17 @@ impl OriginPool {
         state.shared.retain(|connection| {
             let unused =
                 connection.unused_since().is_some_and(|since| since.elapsed() >= self.limits.idle_timeout);
-            connection.usable() && !unused
+            connection.usable() && (!unused || std::mem::take(&mut spared))
         });
-        state.idle.is_empty() && state.shared.is_empty()
+        let lasts = |idle: &Idle| idle.since.elapsed() + period < self.limits.idle_timeout;
+        if !state.shared.is_empty() || state.idle.iter().any(lasts) {
+            Left::Connections
+        } else if called_lately {
+            Left::Ending
+        } else if state.idle.is_empty() {
+            Left::Nothing
+        } else {
+            Left::Connections
+        }
     }
 }

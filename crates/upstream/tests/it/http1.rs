@@ -269,3 +269,47 @@ async fn an_unused_connection_is_closed_without_another_call() {
     when_gone.recv().await.unwrap();
     assert!(began.elapsed() >= PoolLimits::default().idle_timeout);
 }
+
+/// A server that says when it is connected to.
+async fn telling() -> (std::net::SocketAddr, mpsc::Receiver<()>) {
+    let (accepted, when_accepted) = mpsc::channel(64);
+    let (address, _) = serve(move |stream, _| {
+        let accepted = accepted.clone();
+        async move {
+            accepted.send(()).await.unwrap();
+            echo(stream).await;
+        }
+    })
+    .await;
+    (address, when_accepted)
+}
+
+#[tokio::test]
+async fn warming_up_connects_to_each_origin_and_waits_for_none() {
+    let (address, mut accepted) = telling().await;
+    let nobody = listener().await.1;
+    let pools = pools();
+    // Nobody listens at the second one any more.
+    pools.warm_up(&[at("http", address), at("http", nobody), at("http", address)]);
+    accepted.recv().await.unwrap();
+    let (_, request) = exchange(&pools, call(&at("http", address))).await.unwrap();
+    assert!(request.starts_with(b"POST /chat"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_origin_called_lately_is_never_without_a_connection_and_is_left_alone_later() {
+    let (address, mut accepted) = telling().await;
+    let limits = PoolLimits::default();
+    let (pools, origin) = (pools(), at("http", address));
+    exchange(&pools, call(&origin)).await.unwrap();
+    let called = Instant::now();
+    accepted.recv().await.unwrap();
+    accepted.recv().await.unwrap();
+    assert!(called.elapsed() < limits.idle_timeout, "before the first one ended");
+    while tokio::time::timeout(limits.idle_timeout, accepted.recv()).await.is_ok() {}
+    assert!(called.elapsed() >= limits.keep_warm);
+    assert!(called.elapsed() < limits.keep_warm + 3 * limits.idle_timeout);
+    tokio::time::timeout(Duration::from_hours(1), accepted.recv())
+        .await
+        .expect_err("nobody calls, nobody connects");
+}

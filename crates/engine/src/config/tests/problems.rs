@@ -157,7 +157,7 @@ api_keys = []
 fn models_and_prices() {
     assert_snapshot!(problems(r#"
 [providers.ollama]
-models = [{ name = "x" }, { id = "m", output_max = 9, context_window = 8 }, { id = "m" }, "a", "a"]
+models = [{ name = "x" }, { id = "m", output_max = 9, context_window = 8 }, { id = "m" }, "a", "a", { id = "n", kind = "embeding" }]
 [models."us/m"]
 unpriced = "never"
 prices = [
@@ -175,6 +175,7 @@ prices = [
     trunkline.toml:3:52 providers.ollama.models[1].output_max: is larger than context_window
     trunkline.toml:3:77 providers.ollama.models[2]: is there twice
     trunkline.toml:3:96 providers.ollama.models[4]: is there twice
+    trunkline.toml:3:120 providers.ollama.models[5].kind: must be "chat" or "completion" or "embedding"
     trunkline.toml:5:12 models."us/m".unpriced: must be "serve" or "refuse"
     trunkline.toml:7:3 models."us/m".prices[0].valid_from: is missing; the first day of these prices, such as 2026-01-31
     trunkline.toml:8:18 models."us/m".prices[1].valid_from: must be a day such as 2026-01-31
