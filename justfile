@@ -34,6 +34,10 @@ dev *ARGUMENTS:
 bench *ARGUMENTS:
     bench/run {{ ARGUMENTS }}
 
+# Looks for bytes that break a promise of the wire crate: `just fuzz 600 streams`
+fuzz *ARGUMENTS:
+    fuzz/run {{ ARGUMENTS }}
+
 # The static binary, in dist/
 dist *TARGET:
     scripts/dist {{ TARGET }}

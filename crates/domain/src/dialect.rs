@@ -27,6 +27,19 @@ pub enum Dialect {
 }
 
 impl Dialect {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::OpenaiChat,
+        Self::OpenaiCompletions,
+        Self::OpenaiEmbeddings,
+        Self::OpenaiResponses,
+        Self::AnthropicMessages,
+        Self::GeminiGenerate,
+        Self::BedrockConverse,
+        Self::CohereChat,
+        Self::OllamaChat,
+    ];
+
     /// Its name in receipts, headers and configuration.
     pub const fn as_str(self) -> &'static str {
         match self {

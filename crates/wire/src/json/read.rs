@@ -2,6 +2,7 @@
 //! that are `null`, go into its `rest` as written, so that nothing a caller wrote is forgotten.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, Visitor};
@@ -44,10 +45,14 @@ macro_rules! wire_object {
                             match key.as_str() {
                                 $($($key)|+ => match map.next_value::<Option<$type>>()? {
                                     Some(value) => {
-                                        if object.$field.replace(value).is_some() {
+                                        if object.$field.replace(value).is_some() || object.rest.is_null(&key) {
                                             let [name, ..] = [$($key),+];
                                             return Err(serde::de::Error::duplicate_field(name));
                                         }
+                                    }
+                                    None if object.$field.is_some() => {
+                                        let [name, ..] = [$($key),+];
+                                        return Err(serde::de::Error::duplicate_field(name));
                                     }
                                     None => object.rest.null(&key),
                                 },)*
@@ -79,6 +84,11 @@ impl Rest {
         self.0.push((Text::from(key.as_str()), RawValue::NULL.to_owned().into()));
     }
 
+    /// Whether a known member was `null` before.
+    pub(crate) fn is_null(&self, key: &Key<'_>) -> bool {
+        self.0.iter().any(|(name, _)| **name == *key.as_str())
+    }
+
     /// Keeps a known member whose value has no canonical meaning.
     pub(crate) fn push(&mut self, key: &str, value: RawJson) {
         self.0.push((Text::from(key), value));
@@ -100,8 +110,14 @@ impl Rest {
         self.0.is_empty()
     }
 
-    /// The members kept, with the spelling of the known ones.
-    pub(crate) fn extras(self, dialect: Dialect, form: u32) -> Extras {
+    /// The members kept, with the spelling of the known ones. Of one given twice the last counts, as most readers have it.
+    pub(crate) fn extras(mut self, dialect: Dialect, form: u32) -> Extras {
+        if self.0.len() > 1 {
+            let mut seen = HashSet::with_capacity(self.0.len());
+            self.0.reverse();
+            self.0.retain(|(name, _)| seen.insert(name.clone()));
+            self.0.reverse();
+        }
         Extras::new(dialect, form, self.0)
     }
 }
@@ -113,6 +129,11 @@ pub(crate) struct Ignored;
 impl Ignored {
     #[expect(clippy::unused_self, reason = "stands where `Rest` may stand")]
     pub(crate) fn keep(&mut self, _: &Key<'_>, _: IgnoredAny) {}
+
+    #[expect(clippy::unused_self, reason = "stands where `Rest` may stand")]
+    pub(crate) fn is_null(&self, _: &Key<'_>) -> bool {
+        false
+    }
 
     #[expect(clippy::unused_self, reason = "stands where `Rest` may stand")]
     pub(crate) fn null(&mut self, _: &Key<'_>) {}

@@ -135,7 +135,8 @@ pub struct AnswerIdentity<'a> {
 
 /// Reads one streamed answer. After an error nothing more is asked of it.
 pub trait StreamDecoder: Send {
-    /// Reads one complete frame; adds the events it amounts to, which may be none.
+    /// Reads one complete frame; adds the events it amounts to, which may be none. The first of a stream is
+    /// [`StreamEvent::Start`].
     fn frame(&mut self, frame: &Frame, events: &mut Vec<StreamEvent>) -> Result<(), AnswerProblem>;
 
     /// The byte stream ended. Where that is a complete answer, adds the events still owed, [`StreamEvent::End`] last if

@@ -21,7 +21,7 @@ const FLOORS: [(&str, u8); 10] = [
 ];
 
 /// Tools of the house. They import what they like, and nothing that is shipped imports them.
-const TOOLS: [&str; 3] = ["trunkline-testkit", "trunkline-xtask", "trunkline-bench"];
+const TOOLS: [&str; 4] = ["trunkline-testkit", "trunkline-xtask", "trunkline-bench", "trunkline-fuzz"];
 
 /// What a crate keeps away from although its floor would allow it.
 const KEEPS_AWAY: [(&str, &[&str]); 3] = [

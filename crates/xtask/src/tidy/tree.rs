@@ -7,8 +7,8 @@ use std::io;
 use std::path::Path;
 
 /// Folders that are made, not written.
-const MADE: [&str; 7] =
-    [".git", "target", "dist", "node_modules", "trunkline-data", "__pycache__", ".pytest_cache"];
+const MADE: [&str; 8] =
+    [".git", "target", "dist", "node_modules", "trunkline-data", "__pycache__", ".pytest_cache", "crashes"];
 
 /// A file larger than this is data.
 const TEXT_BYTES_MAX: u64 = 2 << 20;

@@ -142,17 +142,18 @@ impl Decoder {
         Self { quirks: *quirks, started: false, ended: false, usage: None, tier: None, choices: Vec::new() }
     }
 
-    fn chunk(&mut self, chunk: Chunk, events: &mut Vec<StreamEvent>) -> Result<(), AnswerProblem> {
-        if !self.started {
-            self.started = true;
-            let fields = chunk.system_fingerprint.into_iter().map(|raw| ("system_fingerprint".into(), raw));
-            events.push(StreamEvent::Start {
-                id: chunk.id.map_or_else(|| Text::from(""), |id| id.0),
-                model: chunk.model.map_or_else(|| Text::from(""), |model| model.0),
-                created: chunk.created,
-                extras: Extras::new(DIALECT, 0, fields.collect()),
-            });
+    fn start(&mut self, start: StreamEvent, events: &mut Vec<StreamEvent>) {
+        if !std::mem::replace(&mut self.started, true) {
+            events.push(start);
         }
+    }
+
+    fn chunk(&mut self, chunk: Chunk, events: &mut Vec<StreamEvent>) -> Result<(), AnswerProblem> {
+        let Chunk { id, model, created, system_fingerprint, .. } = chunk;
+        let fields = system_fingerprint.into_iter().map(|raw| ("system_fingerprint".into(), raw));
+        let text = |text: Option<Str>| text.map(|text| text.0).unwrap_or_default();
+        let extras = Extras::new(DIALECT, 0, fields.collect());
+        self.start(StreamEvent::Start { id: text(id), model: text(model), created, extras }, events);
         if let Some(Str(tier)) = chunk.service_tier
             && self.tier.as_ref() != Some(&tier)
         {
@@ -196,6 +197,9 @@ impl Decoder {
     }
 
     fn end(&mut self, events: &mut Vec<StreamEvent>) {
+        // An answer of nothing begins, too.
+        let (id, model) = (Text::default(), Text::default());
+        self.start(StreamEvent::Start { id, model, created: None, extras: Extras::default() }, events);
         for choice in &mut self.choices {
             Writer { choice, events }.close();
         }
@@ -284,7 +288,7 @@ impl Writer<'_> {
         if let Some(Str(text)) = delta.refusal
             && !text.is_empty()
         {
-            self.open(Open::Refusal, || PartKind::Refusal("".into()).into());
+            self.open(Open::Refusal, || PartKind::Refusal("".into()).into())?;
             self.add(Delta::Text(text))?;
         }
         for image in delta.images.into_iter().flatten() {
@@ -303,7 +307,7 @@ impl Writer<'_> {
         if text.is_empty() {
             return Ok(());
         }
-        self.open(Open::Text, || Part::text(""));
+        self.open(Open::Text, || Part::text(""))?;
         self.add(Delta::Text(text))
     }
 
@@ -324,7 +328,7 @@ impl Writer<'_> {
         }
         if !matches!(self.choice.open, Some(Open::Thought { .. })) {
             let thought = || PartKind::Reasoning(Thought::default()).into();
-            self.open(Open::Thought { id: None, place: None }, thought);
+            self.open(Open::Thought { id: None, place: None }, thought)?;
         }
         self.add(Delta::Thought { index: 0, text })
     }
@@ -344,7 +348,7 @@ impl Writer<'_> {
             let encrypted = detail.data.is_some();
             let redacted = encrypted && is_redacted(dialect);
             let thought = Thought { id: id.clone(), redacted, ..Thought::default() };
-            self.open(Open::Thought { id, place }, || PartKind::Reasoning(thought).into());
+            self.open(Open::Thought { id, place }, || PartKind::Reasoning(thought).into())?;
         }
         if let Some(Str(text)) = detail.text.filter(|text| !text.0.is_empty()) {
             self.add(Delta::Thought { index: 0, text })?;
@@ -362,7 +366,7 @@ impl Writer<'_> {
         let Audio { id, data, transcript, expires_at, .. } = audio;
         let text = |text: Option<Str>| text.map_or_else(|| Text::from(""), |text| text.0);
         let speech = Speech { id: id.map(|id| id.0), ..Speech::default() };
-        self.open(Open::Speech, || PartKind::Speech(speech).into());
+        self.open(Open::Speech, || PartKind::Speech(speech).into())?;
         self.add(Delta::Speech { data: text(data), transcript: text(transcript), expires_at })
     }
 
@@ -386,7 +390,7 @@ impl Writer<'_> {
             let kind = if is_custom { ToolCallKind::Freeform } else { ToolCallKind::Function };
             let call = ToolCall { id: id.clone(), name, kind, arguments: "".into() };
             self.close();
-            self.open(Open::Call { index, id }, || PartKind::ToolCall(call).into());
+            self.open(Open::Call { index, id }, || PartKind::ToolCall(call).into())?;
             self.choice.calls += 1;
         }
         if !text.is_empty() {
@@ -418,15 +422,17 @@ impl Writer<'_> {
     }
 
     /// Opens a part, unless it is open already.
-    fn open(&mut self, open: Open, part: impl FnOnce() -> Part) {
+    fn open(&mut self, open: Open, part: impl FnOnce() -> Part) -> Result<(), AnswerProblem> {
         if self.choice.open.as_ref() == Some(&open) {
-            return;
+            return Ok(());
         }
+        self.check_unfinished()?;
         self.close();
         let (choice, index) = (self.choice.index, self.choice.parts);
         self.events.push(StreamEvent::PartStart { choice, index, part: part() });
         self.choice.open = Some(open);
         self.choice.parts += 1;
+        Ok(())
     }
 
     fn add(&mut self, delta: Delta) -> Result<(), AnswerProblem> {

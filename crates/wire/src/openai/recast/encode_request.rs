@@ -84,7 +84,11 @@ impl Fields<'_, '_, '_> {
             written.insert(key.to_vec());
         });
         for (key, value) in request.extras.fields() {
-            if !written.contains(key.as_bytes()) && (self.name(key).is_some() || !value.is_null()) {
+            let name = self.name(key);
+            // Under the server's name, which two fields may share.
+            if name.is_none_or(|name| written.insert(name.as_bytes().to_vec()))
+                && (name.is_some() || !value.is_null())
+            {
                 self.put(key, |object, name, _| object.raw(name, value));
             }
         }

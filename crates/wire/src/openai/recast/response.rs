@@ -98,6 +98,10 @@ pub(super) fn decode(body: &[u8], quirks: &Quirks) -> Result<ChatResponse, Answe
         choices.push(choice(raw, place).ok_or(AnswerProblem::Malformed)?);
     }
     choices.sort_by_key(|choice| choice.index);
+    if choices.windows(2).any(|pair| matches!(pair, [one, next] if one.index == next.index)) {
+        // A server that gives all its choices one number.
+        (0..).zip(&mut choices).for_each(|(place, choice)| choice.index = place);
+    }
     let text = |text: Option<Str>| text.map_or_else(|| Text::from(""), |text| text.0);
     Ok(ChatResponse {
         id: text(completion.id),

@@ -345,3 +345,38 @@ fn usage_that_has_not_changed_is_no_event() {
         .collect();
     assert_eq!(totals, [4, 5]);
 }
+
+#[test]
+fn nothing_is_opened_behind_the_end_of_a_choice() {
+    let stop = r#"{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}"#;
+    let late = r#"{"index":0,"delta":{"audio":{"id":"audio_1","data":"UklG"}}}"#;
+    let (events, ending) = read(&chunks(&[stop, late]));
+    assert_eq!(ending, Ending::Problem(AnswerProblem::Malformed));
+    assert!(matches!(events.last(), Some(StreamEvent::Finish { .. })), "{events:?}");
+}
+
+#[test]
+fn choices_that_all_have_one_number_are_numbered_in_order() {
+    let choice = |text| json!({ "index": 0, "message": { "role": "assistant", "content": text } });
+    let body = json!({ "choices": [choice("a"), choice("b")] }).to_string();
+    let response = codec(CHAT).decode_response(body.as_bytes(), &TOLERANT).expect("decodes");
+    let read: Vec<_> = response.choices.iter().map(|choice| (choice.index, choice.parts.clone())).collect();
+    assert_eq!(read, [(0, vec![Part::text("a")]), (1, vec![Part::text("b")])]);
+}
+
+#[test]
+fn a_member_given_twice_is_written_once() {
+    let body = br#"{"choices":[{"message":{"content":"a"}}],"future":1,"future":2,"more":null,"more":3}"#;
+    let response = codec(CHAT).decode_response(body, &TOLERANT).expect("decodes");
+    let request = ChatRequest::default();
+    let written =
+        codec(CHAT).encode_response(&response, &identity(&response, &request), &mut Losses::default());
+    let envelope = trunkline_wire::envelope::Envelope::parse(written).expect("no key twice");
+    assert_eq!((envelope.raw("future"), envelope.raw("more")), (Some("2"), Some("3")));
+    for twice in
+        [r#""choices":null,"choices":[]"#, r#""choices":[],"choices":null"#, r#""choices":[],"choices":[]"#]
+    {
+        let body = format!("{{{twice}}}");
+        assert!(codec(CHAT).decode_response(body.as_bytes(), &TOLERANT).is_err(), "{twice}");
+    }
+}

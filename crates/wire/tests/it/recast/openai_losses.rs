@@ -12,7 +12,7 @@ use trunkline_wire::quirks::{CacheMarks, DeveloperRole, Quirks};
 use trunkline_wire::recast::{EncodeTarget, Losses};
 
 use super::openai_chat::{CHAT, body, of_turns};
-use super::{Case, TOLERANT, codec, decode_request, replace_extras};
+use super::{Case, TOLERANT, codec, decode_request, encode_request, replace_extras};
 
 fn dropped(path: &str, subject: Subject) -> (String, Subject, LossKind) {
     (path.to_owned(), subject, LossKind::Dropped)
@@ -319,4 +319,22 @@ fn thinking_no_server_takes_back_is_lost_by_name() {
     assert_eq!(body["messages"], json!([{ "role": "assistant", "content": "a" }]));
     let lost = ["turns[0].parts[0].signature", "turns[0].thinking"];
     assert_eq!(losses, lost.map(|path| dropped(path, Subject::State)));
+}
+
+#[test]
+fn two_caps_under_one_name_are_written_once() {
+    let quirks = Quirks { renamed: &[("max_completion_tokens", "max_tokens")], ..TOLERANT };
+    for caps in [
+        r#""max_tokens":5,"max_completion_tokens":9"#,
+        r#""max_completion_tokens":5,"max_tokens":9"#,
+        r#""max_completion_tokens":5,"max_tokens":null"#,
+    ] {
+        let request = decode_request(CHAT, format!(r#"{{"model":"m","messages":[],{caps}}}"#).as_bytes());
+        let written = encode_request(CHAT, &request, &quirks).0;
+        let envelope = trunkline_wire::envelope::Envelope::parse(written).expect("no key twice");
+        assert_eq!(
+            (envelope.unsigned("max_tokens"), envelope.contains("max_completion_tokens")),
+            (Some(5), false)
+        );
+    }
 }

@@ -126,3 +126,15 @@ fn usage_is_for_those_who_ask_and_is_metered_anyway() {
         assert_eq!(recast.facts().usage.unwrap().total(), 7);
     }
 }
+
+#[test]
+fn an_answer_of_nothing_has_a_beginning_in_every_dialect() {
+    let request = ChatRequest::default();
+    let identity = AnswerIdentity { id: "ours", model: "alias", created: 7, request: &request };
+    let to = codec(Dialect::AnthropicMessages);
+    let mut recast = StreamRecast::new(codec(Dialect::OpenaiChat), &TOLERANT, to, &identity);
+    let mut out = Frames::default();
+    assert_eq!(recast.frame(&frame("[DONE]"), &mut out), FrameClass::Terminal);
+    let names: Vec<_> = out.take().map(|raw| Frame::of_event(raw).event().unwrap().to_vec()).collect();
+    assert_eq!(names, [&b"message_start"[..], b"message_delta", b"message_stop"]);
+}
