@@ -2,33 +2,42 @@
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
+use trunkline_domain::Dialect;
 use trunkline_wire::frame::{Frame, FrameError};
+use trunkline_wire::framing::Framer;
 use trunkline_wire::framing::json_array::JsonArrayWriter;
-use trunkline_wire::framing::sse::SseFramer;
 
 use crate::dice::Dice;
 
+/// A dialect whose streams are server-sent events.
+pub(crate) const EVENTS: Dialect = Dialect::OpenaiChat;
+
 pub(crate) fn check(data: &[u8]) {
-    let whole = frames(usize::MAX, [data]).expect("no limit, no error");
+    let whole = frames(EVENTS, usize::MAX, [data]).expect("no limit, no error");
     let together: Vec<u8> = whole.iter().flat_map(|frame| frame.raw.to_vec()).collect();
     assert_eq!(together, data, "frames put together are the stream");
     let pieces = Dice::of(data).pieces(data);
-    assert_eq!(frames(usize::MAX, pieces.iter().copied()).as_ref(), Ok(&whole), "cut into {pieces:?}");
+    assert_eq!(
+        frames(EVENTS, usize::MAX, pieces.iter().copied()).as_ref(),
+        Ok(&whole),
+        "cut into {pieces:?}"
+    );
     // A limit that no event exceeds changes nothing; one below the longest is an error.
     let longest = whole.iter().map(|frame| frame.raw.len()).max().unwrap_or_default();
-    assert_eq!(frames(longest, pieces.iter().copied()).as_ref(), Ok(&whole));
+    assert_eq!(frames(EVENTS, longest, pieces.iter().copied()).as_ref(), Ok(&whole));
     if longest > 0 {
-        assert!(frames(longest - 1, pieces).is_err(), "an event of {longest} bytes passed");
+        assert!(frames(EVENTS, longest - 1, pieces).is_err(), "an event of {longest} bytes passed");
     }
     check_array(&whole);
 }
 
-/// The frames of a stream that comes in these chunks.
+/// The frames of a stream of a dialect that comes in these chunks.
 pub(crate) fn frames<'a>(
+    dialect: Dialect,
     limit: usize,
     chunks: impl IntoIterator<Item = &'a [u8]>,
 ) -> Result<Vec<Frame>, FrameError> {
-    let mut framer = SseFramer::new(limit);
+    let mut framer = Framer::of(dialect, limit);
     let mut found = Vec::new();
     for chunk in chunks {
         framer.push(Bytes::copy_from_slice(chunk));

@@ -10,7 +10,7 @@ use trunkline_wire::quirks::Quirks;
 use trunkline_wire::splice::splice;
 
 use crate::dice::Dice;
-use crate::framing::frames;
+use crate::framing::{EVENTS, frames};
 use crate::{SERVERS, codecs};
 
 /// The longest message of an error that is kept.
@@ -62,9 +62,9 @@ fn check_stream(codec: &dyn Codec, skim: &Skim, quirks: &Quirks, data: &[u8]) {
             frames.iter().map(|frame| (tap.frame(frame), tap.complete())).collect();
         (classes, tap.facts().clone())
     };
-    let whole = frames(usize::MAX, [data]).expect("no limit, no error");
+    let whole = frames(EVENTS, usize::MAX, [data]).expect("no limit, no error");
     let (classes, facts) = watch(&whole);
-    let pieces = frames(usize::MAX, Dice::of(data).pieces(data)).expect("no limit, no error");
+    let pieces = frames(EVENTS, usize::MAX, Dice::of(data).pieces(data)).expect("no limit, no error");
     assert_eq!(watch(&pieces), (classes.clone(), facts.clone()));
     for (class, complete) in &classes {
         match class {

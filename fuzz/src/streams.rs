@@ -93,7 +93,7 @@ pub(crate) fn read<'a>(
 ) -> (Vec<StreamEvent>, Ending) {
     let mut decoder = from.stream_decoder(quirks);
     let mut events = Vec::new();
-    for frame in frames(usize::MAX, chunks).expect("no limit, no error") {
+    for frame in frames(from.dialect(), usize::MAX, chunks).expect("no limit, no error") {
         if let Err(problem) = decoder.frame(&frame, &mut events) {
             return (events, Ending::Problem(problem));
         }

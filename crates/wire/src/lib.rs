@@ -52,10 +52,10 @@ pub fn can_recast(from: Dialect, to: Dialect) -> bool {
 
 /// The codec by which callers of a chat dialect are served by providers of another. `None` for a dialect that is no chat.
 pub fn caller_codec_for(dialect: Dialect) -> Option<&'static dyn CallerCodec> {
-    match dialect {
-        Dialect::OpenaiResponses => Some(&openai::responses::recast::CODEC),
-        _ => chat_codec_for(dialect).map(|codec| codec as &dyn CallerCodec),
+    if dialect == Dialect::OpenaiResponses {
+        return Some(&openai::responses::recast::CODEC);
     }
+    chat_codec_for(dialect).map(|codec| codec as &dyn CallerCodec)
 }
 
 /// The codec by which providers of a chat dialect serve callers of another. `None` for a dialect that is no chat, or that
