@@ -139,12 +139,26 @@ struct Body<'a> {
     error: Object<'a>,
 }
 
+/// An error of ours as the value of `error`.
 #[derive(Serialize)]
-struct Object<'a> {
-    message: &'a str,
+pub(super) struct Object<'a> {
+    pub(super) message: &'a str,
     r#type: &'a str,
-    param: Option<&'a str>,
-    code: &'a str,
+    pub(super) param: Option<&'a str>,
+    pub(super) code: &'a str,
+}
+
+impl<'a> Object<'a> {
+    pub(super) fn of(error: &'a Error) -> Self {
+        let facts = error.kind.facts();
+        let upstream = error.upstream.as_ref().and_then(|answer| answer.code.as_deref());
+        Self {
+            message: &error.message,
+            r#type: facts.openai_type,
+            param: error.param.as_deref(),
+            code: upstream.unwrap_or(facts.code),
+        }
+    }
 }
 
 /// Writes an error as the body of an answer. An error relayed from a provider keeps the provider's code.
@@ -162,14 +176,6 @@ pub(super) fn event(error: &Error) -> Bytes {
 }
 
 fn json(error: &Error) -> Vec<u8> {
-    let facts = error.kind.facts();
-    let upstream = error.upstream.as_ref().and_then(|answer| answer.code.as_deref());
-    let object = Object {
-        message: &error.message,
-        r#type: facts.openai_type,
-        param: error.param.as_deref(),
-        code: upstream.unwrap_or(facts.code),
-    };
     // Writing strings to memory cannot fail.
-    serde_json::to_vec(&Body { error: object }).unwrap_or_default()
+    serde_json::to_vec(&Body { error: Object::of(error) }).unwrap_or_default()
 }

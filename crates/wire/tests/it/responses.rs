@@ -117,6 +117,11 @@ fn errors_and_ways_are_the_dialects() {
     assert!(event.starts_with(
         b"event: error\ndata: {\"type\":\"error\",\"code\":\"upstream_cut\",\"message\":\"it broke\""
     ));
+    let event = std::str::from_utf8(&event).unwrap();
+    assert!(
+        event.contains("\"error\":{\"message\":\"it broke\""),
+        "without it OpenAI's clients do not raise: {event}"
+    );
     assert!(can_recast(Dialect::OpenaiResponses, Dialect::AnthropicMessages));
     assert!(!can_recast(Dialect::AnthropicMessages, Dialect::OpenaiResponses), "by relay alone");
 }

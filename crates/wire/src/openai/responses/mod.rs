@@ -91,16 +91,19 @@ impl Codec for ResponsesCodec {
         Bytes::new()
     }
 
-    /// `ResponseErrorEvent` (`types/responses/response_error_event.py`). Its number in the stream is not known here.
+    /// `ResponseErrorEvent` (`types/responses/response_error_event.py`), and the object `error` beside it, without which
+    /// OpenAI's clients take it for one more event and the end for a good one (openai-python, `_streaming.py`). Its number
+    /// in the stream is not known here.
     fn error_event(&self, error: &Error) -> Bytes {
-        let upstream = error.upstream.as_ref().and_then(|answer| answer.code.as_deref());
+        let words = error::Object::of(error);
         let mut event = b"event: error\ndata: ".to_vec();
         object(&mut event, |object| {
             object.member("type", "error");
-            object.member("code", upstream.unwrap_or(error.kind.facts().code));
-            object.member("message", &*error.message);
-            object.member("param", &error.param.as_deref());
+            object.member("code", words.code);
+            object.member("message", words.message);
+            object.member("param", &words.param);
             object.member("sequence_number", &0);
+            object.member("error", &words);
         });
         event.extend_from_slice(b"\n\n");
         event.into()
