@@ -13,6 +13,7 @@ pub mod codec;
 mod cohere;
 mod cursor;
 pub mod envelope;
+mod fields;
 pub mod frame;
 pub mod framing;
 pub mod gemini;

@@ -73,6 +73,11 @@ impl fmt::Debug for EditValue {
 }
 
 impl Edit {
+    /// Sets a field: replaces it where the object has it, inserts it where not.
+    pub fn set(envelope: &Envelope, field: &'static str, value: EditValue) -> Self {
+        if envelope.contains(field) { Self::replace(field, value) } else { Self::insert(field, value) }
+    }
+
     /// Replaces a field.
     pub fn replace(field: impl Into<Cow<'static, str>>, value: EditValue) -> Self {
         Self::Replace { field: field.into(), member: None, value }

@@ -21,7 +21,7 @@ pub(super) const BUDGET_MIN: u64 = 1024;
 pub(super) fn relay(envelope: &Envelope, skim: &Skim, target: &RelayTarget<'_>) -> RelayEdits {
     let mut relay = RelayEdits::default();
     if envelope.string("model").as_deref() != Some(target.model) {
-        relay.edits.push(set(envelope, "model", EditValue::string(target.model)));
+        relay.edits.push(Edit::set(envelope, "model", EditValue::string(target.model)));
     }
     for &field in GATEWAY_FIELDS {
         if envelope.contains(field) && !target.quirks.understands.contains(&field) {
@@ -47,7 +47,7 @@ fn cap_output(envelope: &Envelope, skim: &Skim, target: &RelayTarget<'_>, relay:
     if skim.output_max.as_ref().is_some_and(|max| max.tokens <= cap) {
         return;
     }
-    relay.edits.push(set(envelope, MAX_TOKENS, EditValue::number(cap)));
+    relay.edits.push(Edit::set(envelope, MAX_TOKENS, EditValue::number(cap)));
     let Some(thinking) = envelope.value(THINKING).and_then(|thinking| Envelope::parse(thinking).ok()) else {
         return;
     };
@@ -70,8 +70,4 @@ fn cap_output(envelope: &Envelope, skim: &Skim, target: &RelayTarget<'_>, relay:
 
 fn loss(path: &'static str, why: &'static str, subject: Subject, kind: LossKind) -> Loss {
     Loss { path: Cow::Borrowed(path), why: Cow::Borrowed(why), subject, kind }
-}
-
-fn set(envelope: &Envelope, field: &'static str, value: EditValue) -> Edit {
-    if envelope.contains(field) { Edit::replace(field, value) } else { Edit::insert(field, value) }
 }

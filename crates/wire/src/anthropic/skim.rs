@@ -2,20 +2,10 @@
 //! documented with; everything else is the provider's to judge. Whatever is not recognised counts with its length as
 //! written, so that the bound of the prompt is never too small.
 
-use std::borrow::Cow;
-
-use trunkline_domain::Text;
-
 use crate::codec::{FieldError, OutputMax, Skim};
 use crate::cursor::{Cursor, Kind};
-use crate::envelope::{Envelope, unquote};
-use crate::routing::Wishes;
-
-/// The longest name or session id, in bytes.
-const NAME_BYTES_MAX: usize = 512;
-
-/// The most fallback models or labels in one request.
-const NAMES_MAX: usize = 64;
+use crate::envelope::Envelope;
+use crate::fields::{self, boolean, label, name, present, unsigned, weigh, wrong};
 
 /// How deep blocks are looked into: a message's, a tool result's, a document's. What is deeper counts as written.
 const DEPTH_MAX: u32 = 3;
@@ -49,14 +39,10 @@ pub(super) fn skim(envelope: &Envelope) -> Result<Skim, FieldError> {
 
 /// Reads who asks and what they ask of the gateway itself.
 fn caller_facts(envelope: &Envelope, skim: &mut Skim) -> Result<(), FieldError> {
-    skim.models = names(envelope, "models")?;
-    skim.tags = names(envelope, "tags")?;
-    skim.session = name(envelope, "session_id")?;
-    skim.provider_preferences = !members(envelope, "provider")?.is_empty();
-    skim.wishes = Wishes::of_body(envelope)?;
+    fields::caller_facts(envelope, skim)?;
     Cursor::new(envelope.raw_bytes("metadata").unwrap_or_default()).object(|key, value| {
         if key == b"user_id" {
-            skim.end_user = text(value.skip());
+            skim.end_user = label(value.skip());
         }
     });
     Ok(())
@@ -72,7 +58,7 @@ fn system(envelope: &Envelope, skim: &mut Skim) {
         }
         Kind::String | Kind::Object | Kind::Other => {
             skim.messages = skim.messages.saturating_add(1);
-            count(&mut cursor, skim);
+            weigh(&mut cursor, skim);
         }
     }
 }
@@ -92,7 +78,7 @@ fn messages(raw: &[u8], skim: &mut Skim) -> Result<(), FieldError> {
         skim.messages = skim.messages.saturating_add(1);
         message.object(|key, value| match (key, value.kind()) {
             (b"content", Kind::Array) => value.array(|element| block(element, skim, 0)),
-            _ => count(value, skim),
+            _ => weigh(value, skim),
         });
     });
     match odd {
@@ -107,7 +93,7 @@ fn messages(raw: &[u8], skim: &mut Skim) -> Result<(), FieldError> {
 /// Reads a block. What its `source` holds is known by its members, not by the type the block claims.
 fn block(block: &mut Cursor<'_>, skim: &mut Skim, depth: u32) {
     if block.kind() != Kind::Object || depth >= DEPTH_MAX {
-        count(block, skim);
+        weigh(block, skim);
         return;
     }
     let mut source = Source::default();
@@ -121,7 +107,7 @@ fn block(block: &mut Cursor<'_>, skim: &mut Skim, depth: u32) {
         (b"content", Kind::Array) => {
             value.array(|element| self::block(element, skim, depth + 1));
         }
-        _ => count(value, skim),
+        _ => weigh(value, skim),
     });
     skim.needs.vision |= kind == b"image";
     skim.needs.files |= kind == b"document";
@@ -150,7 +136,7 @@ impl Source {
             }
             (b"url" | b"file_id", _) => skim.referenced_media = skim.referenced_media.saturating_add(1),
             (b"content", Kind::Array) => value.array(|element| block(element, skim, depth + 1)),
-            _ => count(value, skim),
+            _ => weigh(value, skim),
         });
     }
 }
@@ -188,81 +174,4 @@ fn output(raw: &[u8], field: &str, skim: &mut Skim) {
         skim.needs.schema = true;
         skim.text_bytes += raw.len() as u64;
     }
-}
-
-/// Text, or something unknown with its length as written.
-fn count(value: &mut Cursor<'_>, skim: &mut Skim) {
-    skim.text_bytes += match value.kind() {
-        Kind::String => value.string().len() as u64,
-        Kind::Null => 0,
-        Kind::Object | Kind::Array | Kind::Other => value.skip().len() as u64,
-    };
-}
-
-/// A field's value as written; `None` where it is missing or null.
-fn present<'a>(envelope: &'a Envelope, field: &str) -> Option<&'a [u8]> {
-    envelope.raw_bytes(field).filter(|raw| *raw != b"null")
-}
-
-fn wrong(field: &'static str, expected: &str) -> FieldError {
-    FieldError { field: Cow::Borrowed(field), message: format!("`{field}` must be {expected}").into() }
-}
-
-fn boolean(envelope: &Envelope, field: &'static str) -> Result<Option<bool>, FieldError> {
-    if present(envelope, field).is_none() {
-        return Ok(None);
-    }
-    envelope.boolean(field).map(Some).ok_or_else(|| wrong(field, "true or false"))
-}
-
-fn unsigned(envelope: &Envelope, field: &'static str) -> Result<Option<u64>, FieldError> {
-    if present(envelope, field).is_none() {
-        return Ok(None);
-    }
-    envelope.unsigned(field).map(Some).ok_or_else(|| wrong(field, "a whole number that is not negative"))
-}
-
-fn name(envelope: &Envelope, field: &'static str) -> Result<Option<Text>, FieldError> {
-    match present(envelope, field) {
-        None => Ok(None),
-        Some(raw) => text(raw).map(Some).ok_or_else(|| wrong(field, "a string of at most 512 bytes")),
-    }
-}
-
-fn text(raw: &[u8]) -> Option<Text> {
-    unquote(raw).filter(|text| text.len() <= NAME_BYTES_MAX).map(|text| Text::from(&*text))
-}
-
-fn names(envelope: &Envelope, field: &'static str) -> Result<Vec<Text>, FieldError> {
-    let Some(raw) = present(envelope, field) else { return Ok(Vec::new()) };
-    let expected = || wrong(field, "an array of at most 64 strings");
-    let mut cursor = Cursor::new(raw);
-    if cursor.kind() != Kind::Array {
-        return Err(expected());
-    }
-    let mut names = Vec::new();
-    let mut fits = true;
-    cursor.array(|element| match text(element.skip()) {
-        Some(name) if names.len() < NAMES_MAX => names.push(name),
-        Some(_) | None => fits = false,
-    });
-    if fits { Ok(names) } else { Err(expected()) }
-}
-
-/// The names of an object's members, as written.
-fn members(envelope: &Envelope, field: &'static str) -> Result<Vec<Text>, FieldError> {
-    let Some(raw) = present(envelope, field) else { return Ok(Vec::new()) };
-    let mut cursor = Cursor::new(raw);
-    if cursor.kind() != Kind::Object {
-        return Err(wrong(field, "an object"));
-    }
-    let mut members = Vec::new();
-    let mut fits = true;
-    cursor.object(|key, _| {
-        fits &= members.len() < NAMES_MAX && key.len() <= NAME_BYTES_MAX;
-        if fits {
-            members.push(Text::from(&*String::from_utf8_lossy(key)));
-        }
-    });
-    if fits { Ok(members) } else { Err(wrong(field, "an object of at most 64 members")) }
 }

@@ -1,15 +1,14 @@
 //! Reading a request, field by field.
 
-use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use trunkline_domain::Text;
 use trunkline_domain::chat::{ChatRequest, Part, PartKind, RawJson, Role, ToolCallKind, ToolResult, Turn};
 
 use super::message::{self, Message};
 use super::{DIALECT, form, parameters};
 use crate::codec::FieldError;
 use crate::envelope::Envelope;
-use crate::json::{Rest, Str, problem};
+use crate::json::field::{read, text, wrong};
+use crate::json::{Rest, Str};
 
 /// Reads a request.
 pub(super) fn decode(envelope: &Envelope) -> Result<ChatRequest, FieldError> {
@@ -190,18 +189,6 @@ fn refuse(at: usize, member: &str, why: &str) -> FieldError {
     FieldError { message: format!("`{field}`: {why}").into(), field: field.into() }
 }
 
-fn read<T: DeserializeOwned>(name: &str, raw: &str) -> Result<T, FieldError> {
-    serde_json::from_str(raw).map_err(|error| wrong(name, &error))
-}
-
-fn text(name: &str, raw: &str) -> Result<Text, FieldError> {
-    read::<Str>(name, raw).map(|text| text.0)
-}
-
 fn json(name: &str, raw: &str) -> Result<RawJson, FieldError> {
     read(name, raw)
-}
-
-fn wrong(name: &str, error: &serde_json::Error) -> FieldError {
-    FieldError { message: format!("`{name}`: {}", problem(error)).into(), field: name.to_owned().into() }
 }

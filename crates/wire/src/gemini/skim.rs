@@ -7,8 +7,8 @@ use trunkline_domain::Text;
 use super::present;
 use crate::codec::{FieldError, OutputMax, Skim};
 use crate::cursor::{Cursor, Kind};
-use crate::envelope::{Envelope, unquote};
-use crate::routing::Wishes;
+use crate::envelope::Envelope;
+use crate::fields::{caller_facts, name, weigh, wrong};
 
 /// The two spellings of fields.
 pub(super) const GENERATION_CONFIG: [&str; 2] = ["generationConfig", "generation_config"];
@@ -16,12 +16,6 @@ const SYSTEM: [&str; 2] = ["systemInstruction", "system_instruction"];
 const CACHED: [&str; 2] = ["cachedContent", "cached_content"];
 /// A whole request inside one that counts its tokens.
 const INNER: [&str; 2] = ["generateContentRequest", "generate_content_request"];
-
-/// The longest name or session id, in bytes.
-const NAME_BYTES_MAX: usize = 512;
-
-/// The most fallback models or labels in one request.
-const NAMES_MAX: usize = 64;
 
 /// Members of a tool the caller runs. Any other is run by the provider, at a fee for each use or with a prompt nobody
 /// here sees.
@@ -59,16 +53,6 @@ fn model(envelope: &Envelope) -> Result<Text, FieldError> {
     Ok(name.strip_prefix("models/").map_or(name.clone(), Text::from))
 }
 
-/// Reads who asks and what they ask of the gateway itself.
-fn caller_facts(envelope: &Envelope, skim: &mut Skim) -> Result<(), FieldError> {
-    skim.models = names(envelope, "models")?;
-    skim.tags = names(envelope, "tags")?;
-    skim.session = name(envelope, "session_id")?;
-    skim.provider_preferences = !members(envelope, "provider")?.is_empty();
-    skim.wishes = Wishes::of_body(envelope)?;
-    Ok(())
-}
-
 fn contents(raw: &[u8], skim: &mut Skim) -> Result<(), FieldError> {
     let mut cursor = Cursor::new(raw);
     match cursor.kind() {
@@ -85,27 +69,27 @@ fn contents(raw: &[u8], skim: &mut Skim) -> Result<(), FieldError> {
 
 fn content(content: &mut Cursor<'_>, skim: &mut Skim) {
     if content.kind() != Kind::Object {
-        return count(content, skim);
+        return weigh(content, skim);
     }
     content.object(|key, value| match key {
         b"parts" => match value.kind() {
             Kind::Array => value.array(|one| part(one, skim)),
-            Kind::Object | Kind::String | Kind::Null | Kind::Other => count(value, skim),
+            Kind::Object | Kind::String | Kind::Null | Kind::Other => weigh(value, skim),
         },
         b"role" => {}
-        _ => count(value, skim),
+        _ => weigh(value, skim),
     });
 }
 
 fn part(part: &mut Cursor<'_>, skim: &mut Skim) {
     if part.kind() != Kind::Object {
-        return count(part, skim);
+        return weigh(part, skim);
     }
     part.object(|key, value| match key {
         b"inlineData" | b"inline_data" | b"fileData" | b"file_data" => media(value, skim),
         b"functionResponse" | b"function_response" => response(value, skim),
         b"thoughtSignature" | b"thought_signature" => {}
-        _ => count(value, skim),
+        _ => weigh(value, skim),
     });
 }
 
@@ -113,7 +97,7 @@ fn part(part: &mut Cursor<'_>, skim: &mut Skim) {
 fn response(response: &mut Cursor<'_>, skim: &mut Skim) {
     response.object(|key, value| match key {
         b"parts" => value.array(|one| part(one, skim)),
-        _ => count(value, skim),
+        _ => weigh(value, skim),
     });
 }
 
@@ -187,7 +171,7 @@ fn generation_config(envelope: &Envelope, skim: &mut Skim) -> Result<(), FieldEr
         },
         b"responseSchema" | b"response_schema" | b"responseJsonSchema" | b"response_json_schema" => {
             skim.needs.schema |= value.kind() == Kind::Object;
-            count(value, skim);
+            weigh(value, skim);
         }
         b"responseLogprobs" | b"response_logprobs" => skim.needs.logprobs |= value.skip() == b"true",
         _ => {}
@@ -208,55 +192,4 @@ fn number(value: &mut Cursor<'_>) -> Result<Option<u64>, ()> {
         return Ok(None);
     }
     serde_json::from_slice(raw).map(Some).map_err(|_| ())
-}
-
-/// Text, or something unknown with its length as written.
-fn count(value: &mut Cursor<'_>, skim: &mut Skim) {
-    skim.text_bytes += match value.kind() {
-        Kind::String => value.string().len() as u64,
-        Kind::Null => 0,
-        Kind::Object | Kind::Array | Kind::Other => value.skip().len() as u64,
-    };
-}
-
-fn wrong(field: &'static str, expected: &str) -> FieldError {
-    FieldError { field: field.into(), message: format!("`{field}` must be {expected}").into() }
-}
-
-fn name(envelope: &Envelope, field: &'static str) -> Result<Option<Text>, FieldError> {
-    match present(envelope, [field, field]) {
-        None => Ok(None),
-        Some((_, raw)) => text(raw).map(Some).ok_or_else(|| wrong(field, "a string of at most 512 bytes")),
-    }
-}
-
-fn text(raw: &[u8]) -> Option<Text> {
-    unquote(raw).filter(|text| text.len() <= NAME_BYTES_MAX).map(|text| Text::from(&*text))
-}
-
-fn names(envelope: &Envelope, field: &'static str) -> Result<Vec<Text>, FieldError> {
-    let Some((_, raw)) = present(envelope, [field, field]) else { return Ok(Vec::new()) };
-    let mut cursor = Cursor::new(raw);
-    let mut names = Vec::new();
-    let mut fits = cursor.kind() == Kind::Array;
-    cursor.array(|element| match text(element.skip()) {
-        Some(name) if names.len() < NAMES_MAX => names.push(name),
-        Some(_) | None => fits = false,
-    });
-    if fits { Ok(names) } else { Err(wrong(field, "an array of at most 64 strings")) }
-}
-
-/// The names of an object's members, as written.
-fn members(envelope: &Envelope, field: &'static str) -> Result<Vec<Text>, FieldError> {
-    let Some((_, raw)) = present(envelope, [field, field]) else { return Ok(Vec::new()) };
-    let mut cursor = Cursor::new(raw);
-    let mut members = Vec::new();
-    let mut fits = cursor.kind() == Kind::Object;
-    cursor.object(|key, _| {
-        fits &= members.len() < NAMES_MAX && key.len() <= NAME_BYTES_MAX;
-        if fits {
-            members.push(Text::from(&*String::from_utf8_lossy(key)));
-        }
-    });
-    if fits { Ok(members) } else { Err(wrong(field, "an object of at most 64 members")) }
 }

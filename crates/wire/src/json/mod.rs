@@ -3,6 +3,7 @@
 //!
 //! Where to look first: [`wire_object`] (reading), [`Object`] (writing).
 
+pub(crate) mod field;
 mod read;
 mod write;
 

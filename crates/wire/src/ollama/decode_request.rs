@@ -1,6 +1,5 @@
 //! Reading a request, field by field.
 
-use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use trunkline_domain::Text;
 use trunkline_domain::chat::{
@@ -11,7 +10,8 @@ use super::message::{Index, Message};
 use super::{DIALECT, form, parameters};
 use crate::codec::FieldError;
 use crate::envelope::Envelope;
-use crate::json::{Rest, Str, problem};
+use crate::json::field::{read, wrong};
+use crate::json::{Rest, Str};
 
 /// Reads a request. It is to be streamed unless it says otherwise.
 pub(super) fn decode(envelope: &Envelope) -> Result<ChatRequest, FieldError> {
@@ -159,12 +159,4 @@ pub(super) fn image(data: Text) -> Part {
 fn refuse(at: usize, member: &str, why: &str) -> FieldError {
     let field = format!("messages[{at}].{member}");
     FieldError { message: format!("`{field}`: {why}").into(), field: field.into() }
-}
-
-fn read<T: DeserializeOwned>(name: &str, raw: &str) -> Result<T, FieldError> {
-    serde_json::from_str(raw).map_err(|error| wrong(name, &error))
-}
-
-fn wrong(name: &str, error: &serde_json::Error) -> FieldError {
-    FieldError { message: format!("`{name}`: {}", problem(error)).into(), field: name.to_owned().into() }
 }

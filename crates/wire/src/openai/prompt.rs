@@ -9,6 +9,7 @@
 
 use crate::codec::{FieldError, Skim};
 use crate::cursor::{Cursor, Kind};
+use crate::fields::weigh;
 
 /// Reads `messages`.
 pub(super) fn messages(raw: &[u8], skim: &mut Skim) -> Result<(), FieldError> {
@@ -34,7 +35,7 @@ pub(super) fn messages(raw: &[u8], skim: &mut Skim) -> Result<(), FieldError> {
                 skim.needs.audio = true;
                 skim.referenced_media = skim.referenced_media.saturating_add(1);
             }
-            _ => text(value, skim),
+            _ => weigh(value, skim),
         });
     });
     match odd {
@@ -52,7 +53,7 @@ pub(super) fn inputs(field: &'static str, raw: &[u8], skim: &mut Skim) -> Result
     match cursor.kind() {
         Kind::String => {
             skim.messages = 1;
-            text(&mut cursor, skim);
+            weigh(&mut cursor, skim);
         }
         Kind::Array => {
             let mut inputs = 0_u32;
@@ -85,7 +86,7 @@ pub(super) fn inputs(field: &'static str, raw: &[u8], skim: &mut Skim) -> Result
 /// A part of a message's content.
 pub(super) fn part(part: &mut Cursor<'_>, skim: &mut Skim) {
     if part.kind() != Kind::Object {
-        text(part, skim);
+        weigh(part, skim);
         return;
     }
     part.object(|key, value| match key {
@@ -111,7 +112,7 @@ pub(super) fn part(part: &mut Cursor<'_>, skim: &mut Skim) {
             skim.needs.files = true;
             skim.referenced_media = skim.referenced_media.saturating_add(1);
         }
-        _ => text(value, skim),
+        _ => weigh(value, skim),
     });
 }
 
@@ -124,7 +125,7 @@ fn media(value: &mut Cursor<'_>, skim: &mut Skim) -> u64 {
         Kind::Object => value.object(|key, member| match key {
             b"url" | b"data" | b"file_data" => inline += media_leaf(member, skim),
             b"file_id" | b"id" => skim.referenced_media = skim.referenced_media.saturating_add(1),
-            _ => text(member, skim),
+            _ => weigh(member, skim),
         }),
         Kind::Null | Kind::Other => {}
     }
@@ -146,13 +147,4 @@ fn payload(payload: &[u8], skim: &mut Skim) -> u64 {
     }
     skim.referenced_media = skim.referenced_media.saturating_add(1);
     0
-}
-
-/// Text, or something unknown with its length as written.
-pub(super) fn text(value: &mut Cursor<'_>, skim: &mut Skim) {
-    skim.text_bytes += match value.kind() {
-        Kind::String => value.string().len() as u64,
-        Kind::Null => 0,
-        Kind::Object | Kind::Array | Kind::Other => value.skip().len() as u64,
-    };
 }

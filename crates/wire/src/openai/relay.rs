@@ -31,7 +31,7 @@ pub(super) fn relay(shape: &Shape, envelope: &Envelope, skim: &Skim, target: &Re
     let quirks = target.quirks;
     let mut relay = RelayEdits::default();
     if envelope.string("model").as_deref() != Some(target.model) {
-        relay.edits.push(set(envelope, "model", EditValue::string(target.model)));
+        relay.edits.push(Edit::set(envelope, "model", EditValue::string(target.model)));
     }
     for &field in GATEWAY_FIELDS {
         if envelope.contains(field) && !quirks.understands.contains(&field) {
@@ -100,7 +100,7 @@ fn cap_output(
     let supported =
         |field: &&&str| !target.quirks.unsupported.contains(*field) || is_renamed(target.quirks, field);
     if let Some(&field) = shape.output_caps.iter().find(supported) {
-        edits.push(set(envelope, field, EditValue::number(cap)));
+        edits.push(Edit::set(envelope, field, EditValue::number(cap)));
     }
 }
 
@@ -137,7 +137,7 @@ fn rename(
         relay.edits.push(Edit::remove(ours));
     }
     if !taken || envelope.raw_bytes(theirs) == Some(b"null") {
-        relay.edits.push(set(envelope, theirs, value));
+        relay.edits.push(Edit::set(envelope, theirs, value));
     }
 }
 
@@ -157,8 +157,4 @@ fn drop_field(envelope: &Envelope, field: &'static str, why: &'static str, relay
 
 fn removes(edits: &[Edit], field: &str) -> bool {
     edits.iter().any(|edit| matches!(edit, Edit::Remove { field: removed } if removed == field))
-}
-
-fn set(envelope: &Envelope, field: &'static str, value: EditValue) -> Edit {
-    if envelope.contains(field) { Edit::replace(field, value) } else { Edit::insert(field, value) }
 }

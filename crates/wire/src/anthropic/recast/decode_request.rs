@@ -1,15 +1,14 @@
 //! Reading a request, field by field.
 
-use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use trunkline_domain::Text;
 use trunkline_domain::chat::{ChatRequest, Number, RawJson, Reasoning, Turn};
 
 use super::super::relay::GATEWAY_FIELDS;
 use super::{DIALECT, form, messages, parameters};
 use crate::codec::FieldError;
 use crate::envelope::Envelope;
-use crate::json::{Rest, Str, problem};
+use crate::json::field::{borrowed, read, text, wrong};
+use crate::json::{Rest, Str};
 
 /// Reads a request.
 pub(super) fn decode(envelope: &Envelope) -> Result<ChatRequest, FieldError> {
@@ -136,20 +135,4 @@ impl Reader {
         self.rest.push(name, read(name, raw)?);
         Ok(())
     }
-}
-
-fn read<T: DeserializeOwned>(name: &str, raw: &str) -> Result<T, FieldError> {
-    serde_json::from_str(raw).map_err(|error| wrong(name, &error))
-}
-
-fn text(name: &str, raw: &str) -> Result<Text, FieldError> {
-    read::<Str>(name, raw).map(|text| text.0)
-}
-
-fn borrowed<'a>(name: &str, raw: &'a str) -> Result<&'a RawValue, FieldError> {
-    serde_json::from_str(raw).map_err(|error| wrong(name, &error))
-}
-
-fn wrong(name: &str, error: &serde_json::Error) -> FieldError {
-    FieldError { message: format!("`{name}`: {}", problem(error)).into(), field: name.to_owned().into() }
 }

@@ -1,6 +1,5 @@
 //! Reading a request, field by field.
 
-use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use trunkline_domain::Text;
 use trunkline_domain::chat::{ChatRequest, RawJson, Turn};
@@ -9,7 +8,8 @@ use super::super::relay::GATEWAY_FIELDS;
 use super::{DIALECT, config, contents, form, tools};
 use crate::codec::FieldError;
 use crate::envelope::Envelope;
-use crate::json::{Rest, Str, problem};
+use crate::json::field::{read, wrong};
+use crate::json::{Rest, Str};
 
 /// Fields with two spellings.
 const SPELLINGS: &[(&str, &str)] = &[
@@ -104,12 +104,4 @@ impl Reader {
         }
         Ok(())
     }
-}
-
-fn read<T: DeserializeOwned>(name: &str, raw: &str) -> Result<T, FieldError> {
-    serde_json::from_str(raw).map_err(|error| wrong(name, &error))
-}
-
-fn wrong(name: &str, error: &serde_json::Error) -> FieldError {
-    FieldError { message: format!("`{name}`: {}", problem(error)).into(), field: name.to_owned().into() }
 }

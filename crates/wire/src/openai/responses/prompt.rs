@@ -2,10 +2,11 @@
 //! [`prompt`](crate::openai::prompt), nothing is trusted to be small.
 
 use super::super::chat;
-use super::super::prompt::{part, text};
+use super::super::prompt::part;
 use crate::codec::{FieldError, Skim};
 use crate::cursor::{Cursor, Kind};
 use crate::envelope::Envelope;
+use crate::fields::weigh;
 
 /// Fields that point at something kept at one provider's account.
 const STATEFUL: &[&str] = &["previous_response_id", "conversation", "prompt"];
@@ -17,7 +18,7 @@ pub(super) fn read(envelope: &Envelope, skim: &mut Skim) -> Result<(), FieldErro
     input(envelope.raw_bytes("input").unwrap_or_default(), skim)?;
     if let Some(instructions) = envelope.raw_bytes("instructions") {
         skim.messages = skim.messages.saturating_add(1);
-        text(&mut Cursor::new(instructions), skim);
+        weigh(&mut Cursor::new(instructions), skim);
     }
     chat::tools("tools", envelope.raw_bytes("tools").unwrap_or_default(), skim)?;
     if let Some(form) = envelope.raw_bytes("text") {
@@ -55,7 +56,7 @@ fn input(raw: &[u8], skim: &mut Skim) -> Result<(), FieldError> {
     match cursor.kind() {
         Kind::String => {
             skim.messages = 1;
-            text(&mut cursor, skim);
+            weigh(&mut cursor, skim);
         }
         Kind::Array => cursor.array(|item| {
             skim.messages = skim.messages.saturating_add(1);
@@ -71,11 +72,11 @@ fn input(raw: &[u8], skim: &mut Skim) -> Result<(), FieldError> {
 
 fn item_of(item: &mut Cursor<'_>, skim: &mut Skim) {
     if item.kind() != Kind::Object {
-        return text(item, skim);
+        return weigh(item, skim);
     }
     item.object(|key, value| match (key, value.kind()) {
         (b"content" | b"output", Kind::Array) => value.array(|element| part(element, skim)),
         (b"encrypted_content", _) => {}
-        _ => text(value, skim),
+        _ => weigh(value, skim),
     });
 }

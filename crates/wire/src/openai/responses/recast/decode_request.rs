@@ -1,6 +1,5 @@
 //! Reading a request, field by field.
 
-use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use trunkline_domain::Text;
 use trunkline_domain::chat::{
@@ -11,7 +10,8 @@ use super::super::super::relay::GATEWAY_FIELDS;
 use super::{DIALECT, items, parameters};
 use crate::codec::FieldError;
 use crate::envelope::Envelope;
-use crate::json::{Rest, Str, problem, wire_object};
+use crate::json::field::{read, text, wrong};
+use crate::json::{Rest, Str, wire_object};
 
 /// What may be asked to be included and is carried anyway.
 const INCLUDED: [&str; 2] = ["reasoning.encrypted_content", LOGPROBS];
@@ -129,16 +129,4 @@ impl Reader {
         }
         Ok(())
     }
-}
-
-fn read<T: DeserializeOwned>(name: &str, raw: &str) -> Result<T, FieldError> {
-    serde_json::from_str(raw).map_err(|error| wrong(name, &error))
-}
-
-fn text(name: &str, raw: &str) -> Result<Text, FieldError> {
-    read::<Str>(name, raw).map(|text| text.0)
-}
-
-fn wrong(name: &str, error: &serde_json::Error) -> FieldError {
-    FieldError { message: format!("`{name}`: {}", problem(error)).into(), field: name.to_owned().into() }
 }
