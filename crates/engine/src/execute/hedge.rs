@@ -32,11 +32,12 @@ impl Walk {
             },
         };
         self.left -= 1;
+        let patience = self.patience(request, outgoing, Next::Somebody);
         let result = match timeout_at(one.dispatched + after, receive(request, &mut one, None)).await {
             Ok(result) => result,
             Err(_) => match self.beside(request, outgoing, second).await {
                 Some(two) => return self.race(request, one, two).await,
-                None => receive(request, &mut one, None).await,
+                None => receive(request, &mut one, patience).await,
             },
         };
         match self.conclude(request, one, result) {

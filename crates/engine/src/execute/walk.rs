@@ -147,9 +147,19 @@ impl Walk {
             Err(miss) => return Err(self.missed(request, candidate.deployment, miss)),
         };
         self.left -= 1;
-        let patience = patience(request, outgoing, next);
+        let patience = self.patience(request, outgoing, next);
         let result = receive(request, &mut started, patience).await;
         self.conclude(request, started, result)
+    }
+
+    /// Until when an attempt is waited for if somebody else can be asked then: the request's own budget, unless that has
+    /// passed already.
+    pub(super) fn patience(&self, request: &Request, outgoing: &Outgoing, next: Next) -> Option<Instant> {
+        if self.left == 0 || next == Next::Nobody {
+            return None;
+        }
+        let until = request.arrived + outgoing.plan.limits.content_budget?;
+        Some(until).filter(|until| *until > Instant::now())
     }
 
     /// Whether another attempt may be dispatched at all.
@@ -253,13 +263,6 @@ impl Walk {
         let in_time = wait <= BACKOFF_MAX && Instant::now() + wait < self.deadline;
         (in_time && request.core.retries.spend()).then_some(wait)
     }
-}
-
-/// Until when an attempt is waited for if somebody else can be asked then: the request's own budget, unless that has
-/// passed already.
-fn patience(request: &Request, outgoing: &Outgoing, next: Next) -> Option<Instant> {
-    let budget = outgoing.plan.limits.content_budget.filter(|_| next == Next::Somebody)?;
-    Some(request.arrived + budget).filter(|until| *until > Instant::now())
 }
 
 fn commit(request: &mut Request, started: Started, head: Head, ready: Ready) -> Committed {

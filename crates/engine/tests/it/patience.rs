@@ -80,6 +80,28 @@ async fn past_its_budget_a_request_goes_on_to_somebody_else() {
 }
 
 #[tokio::test]
+async fn past_its_budget_a_request_goes_on_where_no_hedge_may_be_made() {
+    let rig = Rig::new(&free_west()).await;
+    let asked = wishing(&ask("acme/m"), "\"hedge\":true,\"ttft_budget_ms\":40");
+    rig.provider("east").push(Script::slow_first_content(60_000));
+    let seen = rig.chat(&asked).await.unwrap();
+    assert_eq!(seen.headers["x-trunkline-attempts"], "2");
+    rig.rows().await;
+    let rows = rig.rows_of(seen.request).await;
+    let told: Vec<_> = rows.iter().map(|row| (&*row.opening.account, row.settlement.cause)).collect();
+    assert_eq!(told, [("east", Some(Cause::Cancelled)), ("west", None)]);
+}
+
+#[tokio::test]
+async fn the_last_attempt_is_waited_for_whatever_the_budget() {
+    let once = format!("{TWO_ACCOUNTS}[server.limits]\nattempts_max = 1\n");
+    let rig = Rig::new(&once).await;
+    rig.provider("east").push(Script::slow_first_content(80));
+    let seen = rig.chat(&wishing(&ask("acme/m"), "\"ttft_budget_ms\":10")).await.unwrap();
+    assert_eq!((seen.status, &seen.headers["x-trunkline-attempts"]), (200, &"1".parse().unwrap()));
+}
+
+#[tokio::test]
 async fn the_last_one_is_waited_for_whatever_the_budget() {
     let rig = Rig::new(TWO_ACCOUNTS).await;
     rig.provider("west").push(Script::slow_first_content(80));
