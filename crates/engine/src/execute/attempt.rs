@@ -86,7 +86,7 @@ pub(super) async fn begin(
         return Err(Miss::Refused(Error::new(ErrorKind::JournalFull, full)));
     }
     let breaker = runtime.breakers.get(place).cloned().unwrap_or_default();
-    breaker.begin(now_ms);
+    let pass = breaker.begin(now_ms, request.payer.key);
     credential.headroom.spend(now_ms, expected);
     let live = Live {
         guard,
@@ -94,6 +94,7 @@ pub(super) async fn begin(
         snapshot: snapshot.clone(),
         deployment: candidate.deployment,
         breaker,
+        pass,
         in_flight: Some(runtime.pace.begin()),
         pace: runtime.pace.clone(),
         headroom: credential.headroom.clone(),

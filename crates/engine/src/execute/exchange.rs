@@ -261,13 +261,13 @@ impl Open {
     }
 
     /// Leaves it before its end: reads on where the provider goes on billing, settles what is known where not.
-    fn leave(self, cause: Cause) -> Option<Done> {
+    fn leave(mut self, cause: Cause) -> Option<Done> {
         let deployment = self.live.snapshot.offers.get(self.live.deployment);
         let goes_on = deployment.is_some_and(|it| it.provider.cancel == CancelBilling::GoesOn);
         let tasks = self.live.core.tasks.clone();
         let room = tasks.len() < self.live.snapshot.limits.drain.streams_max;
         if goes_on && room && !matches!(self.phase, Phase::Ended) {
-            self.live.breaker.released();
+            self.live.release();
             tasks.spawn(self.drain(cause));
             return None;
         }

@@ -14,7 +14,7 @@ use trunkline_providers::adapter::ErrorAnswer;
 use trunkline_wire::codec::{AnswerFacts, ErrorWords};
 
 use crate::core::Core;
-use crate::health::{Breaker, Headroom, InFlight, Pace, Stake, Who};
+use crate::health::{Breaker, Headroom, InFlight, Pace, Pass, Stake};
 use crate::meter::{Metered, counted, meter};
 use crate::snapshot::Snapshot;
 
@@ -30,6 +30,8 @@ pub(super) struct Live {
     pub(super) deployment: DeploymentIx,
     /// Remembers how it went.
     pub(super) breaker: Arc<Breaker>,
+    /// What the call is to it.
+    pub(super) pass: Pass,
     /// Remembers how long it took.
     pub(super) pace: Arc<Pace>,
     /// Counts it among those under way.
@@ -87,15 +89,12 @@ impl Live {
         if let Some(deployment) = self.snapshot.offers.get(self.deployment) {
             let state = deployment.provider.adapter.rate_limits(headers);
             let now_ms = self.core.clock.monotonic_ms();
+            let had_room = self.headroom.takes(now_ms, 1);
             self.headroom.observe(now_ms, &state);
-            if !self.headroom.takes(now_ms, self.prompt_estimate) {
+            if self.headroom.takes(now_ms, 1) != had_room {
                 self.core.measure.touch_now();
             }
         }
-    }
-
-    fn who(&self) -> Who {
-        Who::of(self.guard.opening().payer.key)
     }
 
     fn secret(&self) -> Option<&str> {
@@ -126,7 +125,7 @@ impl Live {
         let state =
             if metered.source == UsageSource::Reported { EntryState::Settled } else { EntryState::Estimated };
         let (now_ms, first_content_ms) = (self.core.clock.monotonic_ms(), self.first_content_ms.unwrap_or(0));
-        if self.breaker.succeeded(now_ms, self.who(), first_content_ms) {
+        if self.breaker.succeeded(now_ms, self.pass, first_content_ms) {
             tracing::info!(deployment = %self.label(), credential = %self.guard.opening().credential, "breaker closed");
         }
         if self.guard.opening().streamed {
@@ -139,7 +138,9 @@ impl Live {
 
     /// It failed. What was seen of an answer is counted; a provider that cannot have begun is not charged for.
     pub(super) fn fail(self, error: &UpstreamError, facts: Option<&AnswerFacts>) -> Done {
-        if self.breaker.failed(self.core.clock.monotonic_ms(), self.who(), error) {
+        let now_ms = self.core.clock.monotonic_ms();
+        let before = self.breaker.standing(now_ms);
+        if self.breaker.failed(now_ms, self.pass, error) {
             tracing::warn!(
                 deployment = %self.label(),
                 credential = %self.guard.opening().credential,
@@ -147,14 +148,24 @@ impl Live {
                 "breaker opened"
             );
         }
-        self.core.measure.touch_now();
+        // What decides who is asked next does not wait.
+        if self.breaker.standing(now_ms) == before {
+            self.core.measure.touch();
+        } else {
+            self.core.measure.touch_now();
+        }
         self.end(error.cause, facts)
     }
 
     /// The caller left, or the gateway stopped it: nobody's failure.
-    pub(super) fn abandon(self, cause: Cause, facts: Option<&AnswerFacts>) -> Done {
-        self.breaker.released();
+    pub(super) fn abandon(mut self, cause: Cause, facts: Option<&AnswerFacts>) -> Done {
+        self.release();
         self.end(cause, facts)
+    }
+
+    /// It says nothing about the provider any more: another call may be a half-open breaker's probe.
+    pub(super) fn release(&mut self) {
+        self.breaker.released(&mut self.pass);
     }
 
     fn label(&self) -> Text {

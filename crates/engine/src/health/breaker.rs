@@ -48,15 +48,21 @@ pub struct Breaker {
     first_content_ms: AtomicU32,
 }
 
-/// Whose call it is: one of sixty-four marks, by the key.
+/// A call that a breaker has seen leave, for when it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Who(u64);
+pub struct Pass {
+    /// Whose it is: one of sixty-four marks, by the key.
+    mark: u64,
+    role: Role,
+}
 
-impl Who {
-    /// The mark of a key.
-    pub fn of(key: KeyId) -> Self {
-        Self(1 << (key.0.as_u128() & 63))
-    }
+/// What a call is to the breaker it meets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// One of many.
+    Call,
+    /// The one by which a half-open breaker finds out.
+    Probe,
 }
 
 /// A breaker's counts, for people.
@@ -100,16 +106,18 @@ impl Breaker {
         self.first_content_ms.load(Ordering::Relaxed)
     }
 
-    /// A call is about to leave: marks the probe of a half-open breaker.
-    pub fn begin(&self, now_ms: u64) {
-        if self.open_ms.load(Ordering::Relaxed) > 0 && self.open_until_ms.load(Ordering::Relaxed) <= now_ms {
-            self.probing.store(true, Ordering::Relaxed);
-        }
+    /// A call of a key is about to leave. Of those that meet a half-open breaker one is its probe; until that ends the
+    /// breaker counts as open.
+    pub fn begin(&self, now_ms: u64, key: KeyId) -> Pass {
+        let half_open =
+            self.open_ms.load(Ordering::Relaxed) > 0 && self.open_until_ms.load(Ordering::Relaxed) <= now_ms;
+        let is_probe = half_open && !self.probing.swap(true, Ordering::Relaxed);
+        Pass { mark: 1 << (key.0.as_u128() & 63), role: if is_probe { Role::Probe } else { Role::Call } }
     }
 
     /// A call ended well. Returns whether that closed the breaker.
-    pub fn succeeded(&self, now_ms: u64, who: Who, first_content_ms: u64) -> bool {
-        self.count(now_ms, who, Outcome::Success);
+    pub fn succeeded(&self, now_ms: u64, pass: Pass, first_content_ms: u64) -> bool {
+        self.count(now_ms, pass, Outcome::Success);
         let closed = self.open_ms.swap(0, Ordering::Relaxed) > 0;
         self.probing.store(false, Ordering::Relaxed);
         let new = u32::try_from(first_content_ms).unwrap_or(u32::MAX);
@@ -120,13 +128,15 @@ impl Breaker {
     }
 
     /// A call ended without saying anything about the provider: its caller left, or somebody else answered first.
-    pub fn released(&self) {
-        self.probing.store(false, Ordering::Relaxed);
+    pub fn released(&self, pass: &mut Pass) {
+        if std::mem::replace(&mut pass.role, Role::Call) == Role::Probe {
+            self.probing.store(false, Ordering::Relaxed);
+        }
     }
 
     /// A call failed. Returns whether that opened the breaker.
-    pub fn failed(&self, now_ms: u64, who: Who, error: &UpstreamError) -> bool {
-        self.probing.store(false, Ordering::Relaxed);
+    pub fn failed(&self, now_ms: u64, pass: Pass, error: &UpstreamError) -> bool {
+        self.released(&mut { pass });
         match error.cause.class() {
             CauseClass::Caller | CauseClass::Policy => return false,
             CauseClass::Credential => self.bar(now_ms, Duration::from_millis(REFUSED_MS), error),
@@ -136,10 +146,13 @@ impl Breaker {
             CauseClass::Capacity | CauseClass::Target | CauseClass::Provider | CauseClass::Network => {}
         }
         self.last_failure_ms.store(now_ms.max(1), Ordering::Relaxed);
-        self.count(now_ms, who, Outcome::Failure);
+        self.count(now_ms, pass, Outcome::Failure);
         let was_open_ms = self.open_ms.load(Ordering::Relaxed);
         if was_open_ms > 0 {
-            self.open(now_ms, (was_open_ms * 2).min(OPEN_MS_MAX));
+            // Calls that left before it opened, or because there was nobody else, say nothing new.
+            if pass.role == Role::Probe {
+                self.open(now_ms, (was_open_ms * 2).min(OPEN_MS_MAX));
+            }
             return false;
         }
         let opens = self.too_many_failures() && self.is_everybodys();
@@ -190,7 +203,7 @@ impl Breaker {
         marks(&self.failing) > 1 || marks(&self.callers) < 2
     }
 
-    fn count(&self, now_ms: u64, who: Who, outcome: Outcome) {
+    fn count(&self, now_ms: u64, pass: Pass, outcome: Outcome) {
         let window = now_ms / WINDOW_MS;
         let before = self.window.swap(window, Ordering::Relaxed);
         let [current, last] = if window.is_multiple_of(2) { [0, 1] } else { [1, 0] };
@@ -201,10 +214,10 @@ impl Breaker {
             }
         }
         add_one(self.calls.get(current));
-        mark(self.callers.get(current), who);
+        mark(self.callers.get(current), pass);
         if outcome == Outcome::Failure {
             add_one(self.failures.get(current));
-            mark(self.failing.get(current), who);
+            mark(self.failing.get(current), pass);
         }
     }
 
@@ -223,11 +236,11 @@ fn sum(counts: &[AtomicU32; 2]) -> u32 {
 }
 
 /// Sets a key's mark, where it is not set already: an atomic that is only read is shared between cores.
-fn mark(marks: Option<&AtomicU64>, who: Who) {
+fn mark(marks: Option<&AtomicU64>, pass: Pass) {
     if let Some(marks) = marks
-        && marks.load(Ordering::Relaxed) & who.0 == 0
+        && marks.load(Ordering::Relaxed) & pass.mark == 0
     {
-        marks.fetch_or(who.0, Ordering::Relaxed);
+        marks.fetch_or(pass.mark, Ordering::Relaxed);
     }
 }
 
@@ -247,7 +260,14 @@ fn add_one(count: Option<&AtomicU32>) {
 mod tests {
     use super::*;
 
-    const ONE: Who = Who(1);
+    const ONE: Pass = Pass { mark: 1, role: Role::Call };
+    const TWO: Pass = Pass { mark: 2, role: Role::Call };
+
+    fn probe(breaker: &Breaker, now_ms: u64) -> Pass {
+        let pass = breaker.begin(now_ms, KeyId(uuid::Uuid::from_u128(1)));
+        assert_eq!(pass.role, Role::Probe);
+        pass
+    }
 
     fn error(cause: Cause, retry_after_s: Option<u64>) -> UpstreamError {
         UpstreamError { retry_after: retry_after_s.map(Duration::from_secs), ..UpstreamError::of(cause) }
@@ -280,9 +300,10 @@ mod tests {
         breaker.failed(1_000, ONE, &error(Cause::ServerError, None));
         assert_eq!(breaker.standing(1_001), Standing::Open);
         assert_eq!(breaker.standing(6_000), Standing::Degraded);
-        breaker.begin(6_000);
+        let pass = probe(&breaker, 6_000);
         assert_eq!(breaker.standing(6_000), Standing::Open, "one probe at a time");
-        breaker.succeeded(6_100, ONE, 20);
+        assert_eq!(breaker.begin(6_000, KeyId(uuid::Uuid::from_u128(2))).role, Role::Call);
+        breaker.succeeded(6_100, pass, 20);
         assert_eq!(breaker.standing(40_000), Standing::Healthy);
     }
 
@@ -292,8 +313,10 @@ mod tests {
         for _ in 0..5 {
             breaker.failed(1_000, ONE, &error(Cause::ConnectFailed, None));
         }
-        breaker.begin(6_000);
+        let pass = probe(&breaker, 6_000);
         breaker.failed(6_000, ONE, &error(Cause::ConnectFailed, None));
+        assert_eq!(breaker.standing(6_000), Standing::Open, "an older call that ends is not the probe");
+        breaker.failed(6_000, pass, &error(Cause::ConnectFailed, None));
         assert_eq!(breaker.standing(15_999), Standing::Open);
         assert_eq!(breaker.standing(16_000), Standing::Degraded);
     }
@@ -312,12 +335,12 @@ mod tests {
     #[test]
     fn one_abusive_key_does_not_take_a_provider_from_the_others() {
         let breaker = Breaker::default();
-        breaker.succeeded(1_000, Who(2), 10);
+        breaker.succeeded(1_000, TWO, 10);
         for _ in 0..50 {
             assert!(!breaker.failed(1_000, ONE, &error(Cause::FirstContentTimeout, None)));
         }
         assert_eq!(breaker.standing(1_001), Standing::Degraded);
-        assert!(breaker.failed(1_000, Who(2), &error(Cause::ServerError, None)), "the others see it too");
+        assert!(breaker.failed(1_000, TWO, &error(Cause::ServerError, None)), "the others see it too");
         assert_eq!(breaker.standing(1_001), Standing::Open);
     }
 
@@ -327,9 +350,20 @@ mod tests {
         for _ in 0..5 {
             breaker.failed(1_000, ONE, &error(Cause::ServerError, None));
         }
-        breaker.begin(6_000);
+        let pass = probe(&breaker, 6_000);
+        breaker.released(&mut { ONE });
         assert_eq!(breaker.standing(6_000), Standing::Open);
-        breaker.released();
+        breaker.released(&mut { pass });
         assert_eq!(breaker.standing(6_000), Standing::Degraded, "the next one may probe");
+    }
+
+    #[test]
+    fn calls_that_were_under_way_when_it_opened_do_not_keep_it_open_longer() {
+        let breaker = Breaker::default();
+        for _ in 0..20 {
+            breaker.failed(1_000, ONE, &error(Cause::ServerError, None));
+        }
+        assert_eq!(breaker.standing(5_999), Standing::Open);
+        assert_eq!(breaker.standing(6_000), Standing::Degraded);
     }
 }

@@ -9,7 +9,7 @@ mod hedge_budget;
 mod pace;
 mod retry_budget;
 
-pub use breaker::{Breaker, BreakerFigures, Who};
+pub use breaker::{Breaker, BreakerFigures, Pass};
 pub use headroom::{Headroom, HeadroomFigures};
 pub use hedge_budget::{HedgeBudget, Stake};
 pub use pace::{InFlight, Pace};
