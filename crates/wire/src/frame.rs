@@ -12,7 +12,7 @@ pub const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// One event of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// Exactly the bytes it came in, its terminating blank line included.
+    /// Exactly the bytes it came in, framing included.
     pub raw: Bytes,
     /// Where in `raw` the event's name is, if it has one.
     pub(crate) event: Option<Range<usize>>,
@@ -56,4 +56,10 @@ pub enum FrameError {
         /// The cap in bytes.
         limit: usize,
     },
+    /// A message whose checksum is not that of its bytes.
+    #[error("a message of the stream is damaged: its checksum is wrong")]
+    Checksum,
+    /// A message that says lengths it cannot have, or headers that are none.
+    #[error("a message of the stream is malformed")]
+    Malformed,
 }

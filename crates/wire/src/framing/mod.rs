@@ -1,5 +1,6 @@
 //! How byte streams are cut into [frames](crate::frame::Frame): one module a framing. Where to look first: [`Framer`].
 
+pub mod eventstream;
 pub mod json_array;
 pub mod ndjson;
 pub mod sse;
@@ -8,6 +9,7 @@ use bytes::Bytes;
 use trunkline_domain::Dialect;
 
 use crate::frame::{Frame, FrameError};
+use eventstream::EventStreamFramer;
 use ndjson::NdjsonFramer;
 use sse::SseFramer;
 
@@ -18,6 +20,8 @@ pub enum Framer {
     Sse(SseFramer),
     /// JSON lines.
     Ndjson(NdjsonFramer),
+    /// Messages of AWS's event stream.
+    EventStream(EventStreamFramer),
 }
 
 impl Framer {
@@ -25,20 +29,30 @@ impl Framer {
     pub fn of(dialect: Dialect, event_bytes_max: usize) -> Self {
         match dialect {
             Dialect::OllamaChat => Self::Ndjson(NdjsonFramer::new(event_bytes_max)),
+            Dialect::BedrockConverse => Self::EventStream(EventStreamFramer::new(event_bytes_max)),
             Dialect::OpenaiChat
             | Dialect::OpenaiCompletions
             | Dialect::OpenaiEmbeddings
             | Dialect::OpenaiResponses
             | Dialect::AnthropicMessages
             | Dialect::GeminiGenerate
-            | Dialect::BedrockConverse
             | Dialect::CohereChat => Self::Sse(SseFramer::new(event_bytes_max)),
         }
     }
 
     /// The content type by which a stream of a dialect is known.
     pub fn media_type(dialect: Dialect) -> &'static str {
-        if dialect == Dialect::OllamaChat { "application/x-ndjson" } else { "text/event-stream" }
+        match dialect {
+            Dialect::OllamaChat => "application/x-ndjson",
+            Dialect::BedrockConverse => eventstream::MEDIA_TYPE,
+            Dialect::OpenaiChat
+            | Dialect::OpenaiCompletions
+            | Dialect::OpenaiEmbeddings
+            | Dialect::OpenaiResponses
+            | Dialect::AnthropicMessages
+            | Dialect::GeminiGenerate
+            | Dialect::CohereChat => "text/event-stream",
+        }
     }
 
     /// Takes the next chunk of the stream.
@@ -46,6 +60,7 @@ impl Framer {
         match self {
             Self::Sse(framer) => framer.push(chunk),
             Self::Ndjson(framer) => framer.push(chunk),
+            Self::EventStream(framer) => framer.push(chunk),
         }
     }
 
@@ -58,6 +73,7 @@ impl Framer {
         match self {
             Self::Sse(framer) => framer.next(),
             Self::Ndjson(framer) => framer.next(),
+            Self::EventStream(framer) => framer.next(),
         }
     }
 
@@ -66,6 +82,8 @@ impl Framer {
         match self {
             Self::Sse(framer) => framer.finish(),
             Self::Ndjson(framer) => framer.finish(),
+            // What is left of a message is none.
+            Self::EventStream(_) => None,
         }
     }
 }
