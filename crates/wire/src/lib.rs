@@ -9,6 +9,7 @@
 //! [`splice`] (named edits), [`frame`] (pieces of a stream), `openai/` (the dialects).
 
 mod anthropic;
+mod bedrock;
 pub mod codec;
 mod cohere;
 mod cursor;
@@ -66,11 +67,9 @@ pub fn chat_codec_for(dialect: Dialect) -> Option<&'static dyn ChatCodec> {
         Dialect::OpenaiChat => Some(&openai::recast::CODEC),
         Dialect::AnthropicMessages => Some(&anthropic::recast::CODEC),
         Dialect::GeminiGenerate => Some(&gemini::recast::CODEC),
+        Dialect::BedrockConverse => Some(&bedrock::CODEC),
         Dialect::CohereChat => Some(&cohere::CODEC),
         Dialect::OllamaChat => Some(&ollama::CODEC),
-        Dialect::OpenaiCompletions
-        | Dialect::OpenaiEmbeddings
-        | Dialect::OpenaiResponses
-        | Dialect::BedrockConverse => None,
+        Dialect::OpenaiCompletions | Dialect::OpenaiEmbeddings | Dialect::OpenaiResponses => None,
     }
 }

@@ -100,6 +100,11 @@ impl Rest {
         self.0.extend(inner.0.into_iter().map(|(key, value)| (format!("{member}.{key}").into(), value)));
     }
 
+    /// Adds what another object held.
+    pub(crate) fn join(&mut self, other: Rest) {
+        self.0.extend(other.0);
+    }
+
     /// Forgets the members that are `null`.
     pub(crate) fn without_nulls(mut self) -> Self {
         self.0.retain(|(_, value)| !value.is_null());

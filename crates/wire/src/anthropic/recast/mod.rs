@@ -29,9 +29,9 @@ mod encode_request;
 mod encode_stream;
 mod finish;
 mod messages;
-mod models;
+pub(crate) mod models;
 mod parameters;
-mod reasoning;
+pub(crate) mod reasoning;
 mod response;
 mod thinking;
 

@@ -46,21 +46,21 @@ fn is_one_of(model: &str, known: &[&str]) -> bool {
 }
 
 /// Whether a model thinks by budget only.
-pub(super) fn thinks_by_budget(model: &str) -> bool {
+pub(crate) fn thinks_by_budget(model: &str) -> bool {
     is_one_of(model, BUDGET_ONLY)
 }
 
 /// Whether a model takes instructions in mid-conversation.
-pub(super) fn takes_system_messages(model: &str) -> bool {
+pub(crate) fn takes_system_messages(model: &str) -> bool {
     !is_one_of(model, BUDGET_ONLY) && !is_one_of(model, NO_SYSTEM_MESSAGES)
 }
 
 /// Whether temperature, `top_p` and `top_k` can be set. Other families served in this dialect take them.
-pub(super) fn takes_sampling(model: &str) -> bool {
+pub(crate) fn takes_sampling(model: &str) -> bool {
     !model.contains("claude") || is_one_of(model, BUDGET_ONLY) || is_one_of(model, SAMPLED)
 }
 
 /// Whether a model takes a temperature or `top_p`, not both.
-pub(super) fn takes_one_of_two(model: &str) -> bool {
+pub(crate) fn takes_one_of_two(model: &str) -> bool {
     is_one_of(model, ONE_OF_TWO)
 }

@@ -16,17 +16,17 @@ use crate::recast::{EncodeTarget, Losses};
 
 /// What will be said about thinking.
 #[derive(Default)]
-pub(super) struct Plan {
-    thinking: Option<Thinking>,
-    budget: Option<u64>,
+pub(crate) struct Plan {
+    pub(crate) thinking: Option<Thinking>,
+    pub(crate) budget: Option<u64>,
     /// `output_config.effort`.
-    pub(super) effort: Option<Effort>,
+    pub(crate) effort: Option<Effort>,
     /// Thinking was asked for in another dialect, whose callers need not know what it excludes here.
-    translated: bool,
+    pub(crate) translated: bool,
 }
 
 /// Decides how to say what was asked. `output_max` is the cap that will be sent.
-pub(super) fn plan(
+pub(crate) fn plan(
     request: &ChatRequest,
     target: &EncodeTarget<'_>,
     output_max: u64,
@@ -135,7 +135,7 @@ impl Plan {
     }
 
     /// Whether thinking excludes a way of drawing tokens.
-    pub(super) fn excludes(&self, name: &str, value: &Number) -> bool {
+    pub(crate) fn excludes(&self, name: &str, value: &Number) -> bool {
         let thinks = matches!(self.thinking, Some(Thinking::Enabled | Thinking::Adaptive));
         if !self.translated || !thinks {
             return false;

@@ -4,8 +4,8 @@ use trunkline_domain::Dialect;
 use trunkline_domain::chat::{ChatRequest, ChatResponse, StreamOptions, fold, unfold};
 
 use super::{
-    Case, Ending, TOLERANT, assert_sequential, bare_response, codec, decode_request, encode_request, events,
-    identity, json, stream, without_nulls,
+    Case, Ending, TOLERANT, assert_sequential, bare_response, codec, decode_request, encode_request,
+    event_stream, events, identity, json, stream, without_nulls,
 };
 
 /// The dialects and their fixtures.
@@ -15,6 +15,7 @@ const DIALECTS: &[(Dialect, &str)] = &[
     (Dialect::GeminiGenerate, "gemini_generate"),
     (Dialect::CohereChat, "cohere_chat"),
     (Dialect::OllamaChat, "ollama_chat"),
+    (Dialect::BedrockConverse, "bedrock_converse"),
 ];
 
 fn for_each(file: &str, check: impl Fn(Dialect, &Case, Vec<u8>)) {
@@ -23,9 +24,16 @@ fn for_each(file: &str, check: impl Fn(Dialect, &Case, Vec<u8>)) {
     }
 }
 
-/// Streams, in the framing of their dialect.
+/// Streams, in the framing of their dialect. Messages of the binary one are written one a line, as what they hold by their
+/// name.
 fn for_each_stream(check: impl Fn(Dialect, &Case, Vec<u8>)) {
     for (dialect, folder) in DIALECTS {
+        if *dialect == Dialect::BedrockConverse {
+            for_each_of(*dialect, folder, "response.events.jsonl", &|dialect, case, lines| {
+                check(dialect, case, event_stream(&lines));
+            });
+            continue;
+        }
         let file = if *dialect == Dialect::OllamaChat { "response.ndjson" } else { "response.sse" };
         for_each_of(*dialect, folder, file, &check);
     }

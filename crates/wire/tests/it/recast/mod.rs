@@ -6,6 +6,10 @@
 mod anthropic;
 mod anthropic_generate;
 mod anthropic_losses;
+mod bedrock;
+mod bedrock_answers;
+mod bedrock_generate;
+mod bedrock_requests;
 mod cohere;
 mod cohere_answers;
 mod cohere_generate;
@@ -21,15 +25,17 @@ mod openai_losses;
 mod responses;
 mod stream;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use trunkline_domain::Dialect;
 use trunkline_domain::chat::{ChatRequest, ChatResponse, Extras, Part, PartKind, Reasoning, StreamEvent};
 use trunkline_wire::codec::AnswerProblem;
 use trunkline_wire::frame::Frame;
-use trunkline_wire::framing::Framer;
+use trunkline_wire::framing::{Framer, eventstream};
 use trunkline_wire::quirks::{Quirks, StreamUsage};
 use trunkline_wire::recast::{
     AnswerIdentity, CallerCodec, ChatCodec, Cut, EncodeTarget, Frames, Losses, StreamDecoder,
@@ -118,6 +124,14 @@ fn identity<'a>(response: &'a ChatResponse, request: &'a ChatRequest) -> AnswerI
         created: response.created.unwrap_or_default(),
         request,
     }
+}
+
+/// A binary stream of events, each written as `{"name": payload}`, one a line.
+fn event_stream(lines: &[u8]) -> Vec<u8> {
+    let lines = std::str::from_utf8(lines).expect("text").lines();
+    let events =
+        lines.flat_map(|line| serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(line).expect(line));
+    events.flat_map(|(name, payload)| eventstream::event(&name, payload.get().as_bytes())).collect()
 }
 
 /// How a stream ended.
