@@ -55,6 +55,7 @@ mod anthropic;
 mod ark;
 mod azure;
 mod baseten;
+mod bedrock;
 mod cerebras;
 mod cohere;
 mod custom;

@@ -15,6 +15,7 @@ providers! {
     ark
     azure
     baseten
+    bedrock
     cerebras
     cohere
     custom

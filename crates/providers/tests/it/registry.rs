@@ -6,7 +6,7 @@ use std::path::Path;
 
 use trunkline_domain::Dialect;
 use trunkline_providers::registry::{ALL, by_id};
-use trunkline_providers::spec::{Api, BaseUrl, Proof, ProviderSpec};
+use trunkline_providers::spec::{BaseUrl, Proof, ProviderSpec};
 
 use crate::case::{Case, Provenance};
 
@@ -88,8 +88,11 @@ fn a_proven_provider_has_an_answer_a_stream_usage_and_an_error() {
 
 /// The sandbox is proven by the code that answers in its place, a dialect that is never relayed by its own fixtures.
 fn needs_fixtures(spec: &ProviderSpec) -> bool {
-    let relayed = |api: &Api| !matches!(api.dialect, Dialect::CohereChat | Dialect::OllamaChat);
-    spec.proof == Proof::Proven && spec.base_url != BaseUrl::InProcess && spec.apis.iter().any(relayed)
+    let recast =
+        |dialect| matches!(dialect, Dialect::BedrockConverse | Dialect::CohereChat | Dialect::OllamaChat);
+    spec.proof == Proof::Proven
+        && spec.base_url != BaseUrl::InProcess
+        && !spec.apis.iter().all(|api| recast(api.dialect))
 }
 
 #[test]
