@@ -59,6 +59,16 @@ pub async fn fetch(way: &dyn Dispatch, fetch: Fetch) -> Result<FetchResponse, Di
         connect_timeout: deadline,
         headers_timeout: deadline,
     };
+    whole(way, call, deadline, body_max).await
+}
+
+/// Makes a call and reads its response whole, all within the deadline.
+pub(crate) async fn whole(
+    way: &dyn Dispatch,
+    call: Call,
+    deadline: Duration,
+    body_max: usize,
+) -> Result<FetchResponse, DispatchError> {
     let whole = async {
         let response = way.dispatch(call).await?;
         let body = read(response.body, body_max).await?;

@@ -1,5 +1,6 @@
 //! The way out, seen through its doors: real sockets on loopback, servers scripted by each test.
 
+#![expect(clippy::disallowed_methods, reason = "`json!` is made of it")]
 #![expect(
     clippy::indexing_slicing,
     clippy::panic,
@@ -9,6 +10,7 @@
 
 mod addresses;
 mod bodies;
+mod clouds;
 mod deadlines;
 mod failures;
 mod fetching;

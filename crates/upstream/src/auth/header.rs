@@ -17,7 +17,7 @@ pub fn header(name: &str, secret: &Secret<String>) -> Result<(HeaderName, Header
     Ok((HeaderName::try_from(name)?, sensitive(secret.expose())?))
 }
 
-fn sensitive(text: &str) -> Result<HeaderValue, AuthError> {
+pub(super) fn sensitive(text: &str) -> Result<HeaderValue, AuthError> {
     let mut value = HeaderValue::from_str(text)?;
     value.set_sensitive(true);
     Ok(value)
