@@ -1,17 +1,23 @@
-//! What data cannot say about a provider: four synchronous, pure methods, all with defaults. No I/O, no clock. Where
+//! What data cannot say about a provider: a few synchronous, pure methods, all with defaults. No I/O, no clock. Where
 //! to look first: [`Adapter`]; `dashscope.rs` and `openrouter.rs` have one each.
 
 use http::HeaderMap;
+use trunkline_domain::UpstreamModel;
 use trunkline_domain::attempt::UpstreamError;
 use trunkline_wire::codec::ErrorWords;
 use trunkline_wire::splice::Edit;
 
 use crate::classify::default_classify;
 use crate::rate_limits::{RateLimitState, default_rate_limits};
-use crate::spec::Target;
+use crate::spec::{Api, Target};
 
 /// The hooks of a provider that needs code.
 pub trait Adapter: Send + Sync {
+    /// Whether an API serves this model: where one provider speaks several dialects, each for models of its own.
+    fn serves(&self, _api: &Api, _model: &UpstreamModel) -> bool {
+        true
+    }
+
     /// Changes path, headers or body edits before the request is signed and sent.
     fn prepare(&self, _target: &Target<'_>, _request: &mut UpstreamRequest) -> Result<(), PrepareError> {
         Ok(())

@@ -1,5 +1,5 @@
 //! Azure OpenAI, its v1 API: one address per resource, no `api-version`, `model` names a deployment of the customer's.
-//! Not the older `/openai/deployments/{name}` path.
+//! Authorised by a key or by Microsoft Entra. Not the older `/openai/deployments/{name}` path.
 //!
 //! Read at <https://learn.microsoft.com/en-us/azure/foundry/openai/api-version-lifecycle> (v1 API), in vercel/ai
 //! `packages/azure/src/azure-openai-provider.ts` (address, `api-key` header, `AZURE_API_KEY`) and openai-python
@@ -9,7 +9,7 @@
 
 use trunkline_wire::quirks::Quirks;
 
-use crate::spec::{Api, AuthScheme, BaseUrl, Proof, ProviderSpec};
+use crate::spec::{Api, AuthScheme, BaseUrl, Cloud, Proof, ProviderSpec};
 
 /// Azure OpenAI.
 pub(crate) static SPEC: ProviderSpec = ProviderSpec {
@@ -21,6 +21,7 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     base_url: BaseUrl::PerCustomer("https://RESOURCE.openai.azure.com/openai/v1"),
     env: &["AZURE_OPENAI_API_KEY", "AZURE_API_KEY"],
     auth: AuthScheme::Header("api-key"),
+    clouds: &[Cloud::Entra],
     apis: &[Api::CHAT, Api::RESPONSES, Api::COMPLETIONS, Api::EMBEDDINGS],
     quirks: Quirks::REFERENCE,
     listing: None,

@@ -43,7 +43,8 @@ const WAIT: &str = "Please retry in ";
 /// The longest wait believed.
 const WAIT_MAX: Duration = Duration::from_hours(24);
 
-struct Gemini;
+/// What its dialect needs, wherever it is spoken.
+pub(crate) struct Gemini;
 
 impl Adapter for Gemini {
     fn prepare(&self, target: &Target<'_>, request: &mut UpstreamRequest) -> Result<(), PrepareError> {

@@ -97,6 +97,7 @@ mod siliconflow_cn;
 mod stepfun;
 mod together;
 mod upstage;
+mod vertex;
 mod vllm;
 mod writer;
 mod xai;

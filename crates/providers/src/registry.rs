@@ -57,6 +57,7 @@ providers! {
     stepfun
     together
     upstage
+    vertex
     vllm
     writer
     xai

@@ -23,8 +23,10 @@ pub struct ProviderSpec {
     pub base_url: BaseUrl,
     /// Environment variables that hold a key, in order of preference; the first one set makes an account.
     pub env: &'static [&'static str],
-    /// How a request is authorised.
+    /// How a request is authorised with a key.
     pub auth: AuthScheme,
+    /// The clouds whose own credentials it takes instead of a key.
+    pub clouds: &'static [Cloud],
     /// What it serves.
     pub apis: &'static [Api],
     /// How it differs from the dialect's reference.
@@ -71,6 +73,31 @@ pub enum AuthScheme {
     OptionalBearer,
     /// Nothing.
     None,
+}
+
+/// A cloud with credentials of its own: tokens or keys that are renewed, obtained from its services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cloud {
+    /// AWS: requests are signed (Signature Version 4).
+    Aws,
+    /// Google Cloud: `authorization: Bearer …`.
+    Google,
+    /// Microsoft Entra: `authorization: Bearer …`.
+    Entra,
+}
+
+impl Cloud {
+    /// All of them.
+    pub const ALL: [Cloud; 3] = [Self::Aws, Self::Google, Self::Entra];
+
+    /// As the configuration names it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Aws => "aws",
+            Self::Google => "google",
+            Self::Entra => "entra",
+        }
+    }
 }
 
 /// One operation a provider serves.
@@ -158,6 +185,7 @@ impl ProviderSpec {
         base_url: BaseUrl::PerCustomer(""),
         env: &[],
         auth: AuthScheme::Bearer,
+        clouds: &[],
         apis: &[Api::CHAT],
         quirks: Quirks { done_marker: DoneMarker::Optional, ..Quirks::REFERENCE },
         listing: Some(Listing::OPENAI),

@@ -50,13 +50,15 @@ impl Deployment {
     /// The API that serves an operation asked for in a dialect: the one that speaks it, else one it can be recast to.
     /// Tokens are counted in the dialect of the conversation only.
     pub fn api(&self, operation: Operation, dialect: Dialect) -> Option<&'static Api> {
+        let (provider, model) = (self.provider, &self.offer.upstream_id);
+        let serves = |api: &&'static Api| provider.adapter.serves(api, model);
         if operation == Operation::CountTokens {
-            let counts = self.provider.counts_tokens;
-            return self.provider.api(Operation::Chat, dialect).filter(|_| counts);
+            let counts = provider.counts_tokens;
+            return provider.api(Operation::Chat, dialect).filter(|_| counts).filter(serves);
         }
-        let spoken = self.provider.api(operation, dialect);
+        let spoken = provider.api(operation, dialect).filter(serves);
         spoken.or_else(|| {
-            let mut others = self.provider.apis.iter().filter(|api| api.operation == operation);
+            let mut others = provider.apis.iter().filter(|api| api.operation == operation).filter(serves);
             others.find(|api| can_recast(dialect, api.dialect))
         })
     }
