@@ -16,9 +16,14 @@ impl SystemClock {
     }
 }
 
+/// Wall-clock time from the system.
+pub fn wall() -> UnixMs {
+    jiff::Timestamp::now().into()
+}
+
 impl Clock for SystemClock {
     fn now(&self) -> UnixMs {
-        jiff::Timestamp::now().into()
+        wall()
     }
 
     fn monotonic_ms(&self) -> u64 {

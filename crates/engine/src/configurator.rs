@@ -9,6 +9,7 @@ use trunkline_catalogue::Catalogue;
 use trunkline_domain::Text;
 use trunkline_providers::registry;
 use trunkline_providers::spec::BaseUrl;
+use trunkline_upstream::auth::access::Access;
 use trunkline_upstream::dispatch::Dispatch;
 
 use crate::Engine;
@@ -145,14 +146,18 @@ impl Configurator {
                 Account::new(Text::from(name), spec, Text::from(url), Arc::clone(&self.network));
             account.credentials.push(Credential {
                 label: Text::from(""),
-                header: None,
+                access: Arc::new(Access::Open),
                 origin: Arc::new(origin),
                 headroom: Arc::default(),
             });
             let Ok(ids) = listing::read(&account, LOCAL_DEADLINE).await else { continue };
             tracing::info!(account = name, url, models = ids.len(), "found a local server");
-            let ready =
-                ReadyAccount { settings: AccountSettings::new(name, spec), keys: Vec::new(), proxy: None };
+            let ready = ReadyAccount {
+                settings: AccountSettings::new(name, spec),
+                keys: Vec::new(),
+                cloud: None,
+                proxy: None,
+            };
             let taken = self.change(engine, |state| {
                 state.local.push(ready);
                 state.discovered.insert(Text::from(name), ids);
@@ -193,7 +198,7 @@ impl Configurator {
             in_process: Arc::clone(&self.in_process),
             discovered: &state.discovered,
             previous,
-            environment: &*self.environment,
+            environment: &self.environment,
         })
     }
 }

@@ -100,12 +100,14 @@ impl Engine {
         self.warm_up();
     }
 
-    /// Has connections to every account opened beside, so that the first request finds one. Returns at once.
+    /// Has connections to every account opened beside, and the tokens of clouds obtained, so that the first request finds
+    /// them. Returns at once.
     pub fn warm_up(&self) {
         for account in self.snapshot().accounts.values() {
             let origins: Vec<_> =
                 account.credentials.iter().map(|credential| Arc::clone(&credential.origin)).collect();
             account.dispatch.warm_up(&origins);
+            account.credentials.iter().for_each(|credential| credential.access.start());
         }
     }
 

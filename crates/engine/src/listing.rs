@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use trunkline_domain::{Text, UpstreamModel};
 use trunkline_providers::spec::{Listing, ListingShape};
+use trunkline_upstream::auth::access::Grant;
+use trunkline_upstream::auth::lease::AccessError;
 use trunkline_upstream::fetch::{BODY_MAX, Fetch, fetch};
 
 use crate::snapshot::Account;
@@ -22,6 +24,9 @@ pub enum ListingError {
     /// The provider has none.
     #[error("the provider has no listing of its models")]
     NoListing,
+    /// There is no credential to ask with.
+    #[error("{0}")]
+    Access(#[from] AccessError),
     /// It could not be fetched.
     #[error("{0}")]
     Fetch(#[from] trunkline_upstream::dispatch::DispatchError),
@@ -37,13 +42,18 @@ pub enum ListingError {
 pub async fn read(account: &Account, deadline: Duration) -> Result<Vec<Text>, ListingError> {
     let listing = account.provider.listing.ok_or(ListingError::NoListing)?;
     let credential = account.credentials.first().ok_or(ListingError::NoListing)?;
+    // A cloud's listings are read with a token; none here is read with a signature.
+    let authorization = match credential.access.grant().await? {
+        Grant::Open | Grant::Signature(..) => None,
+        Grant::Header(name, value) => Some((name, value)),
+    };
     let response = fetch(
         &*account.dispatch,
         Fetch {
             origin: Arc::clone(&credential.origin),
             path: listing.path.to_owned(),
             headers: account.provider.adapter.listing_headers(),
-            authorization: credential.header.clone(),
+            authorization,
             deadline,
             body_max: BODY_MAX,
         },

@@ -1,5 +1,6 @@
-//! Amazon Bedrock, its Converse API with an API key. Every region has an own address, and a key is good in its own region
-//! only. The model and whether to stream stand in the path: a model's id, an inference profile's, or the ARN of either.
+//! Amazon Bedrock, its Converse API, with an API key or signed. Every region has an own address, and a key is good in its
+//! own region only. The model and whether to stream stand in the path: a model's id, an inference profile's, or the ARN of
+//! either.
 //!
 //! Read in botocore 1.43.67 `botocore/data/bedrock-runtime/2023-09-30/service-2.json` (paths, bearer tokens, exceptions and
 //! their status), at <https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys-use.html> (`AWS_BEARER_TOKEN_BEDROCK`,
@@ -17,7 +18,7 @@ use trunkline_wire::quirks::Quirks;
 
 use crate::adapter::{Adapter, ErrorAnswer, PrepareError, UpstreamRequest};
 use crate::classify::default_classify;
-use crate::spec::{Answering, Api, BaseUrl, Proof, ProviderSpec, Target};
+use crate::spec::{Answering, Api, BaseUrl, Cloud, Proof, ProviderSpec, Target};
 
 /// Amazon Bedrock.
 pub(crate) static SPEC: ProviderSpec = ProviderSpec {
@@ -28,6 +29,8 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     docs: "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html",
     base_url: BaseUrl::PerCustomer("https://bedrock-runtime.us-east-1.amazonaws.com"),
     env: &["AWS_BEARER_TOKEN_BEDROCK"],
+    clouds: &[Cloud::Aws],
+    signing_name: Some("bedrock"),
     apis: &[Api { operation: Operation::Chat, dialect: Dialect::BedrockConverse, path: "/model" }],
     quirks: Quirks::REFERENCE,
     listing: None,

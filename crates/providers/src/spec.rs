@@ -27,6 +27,8 @@ pub struct ProviderSpec {
     pub auth: AuthScheme,
     /// The clouds whose own credentials it takes instead of a key.
     pub clouds: &'static [Cloud],
+    /// What AWS calls the service in signatures.
+    pub signing_name: Option<&'static str>,
     /// What it serves.
     pub apis: &'static [Api],
     /// How it differs from the dialect's reference.
@@ -186,6 +188,7 @@ impl ProviderSpec {
         env: &[],
         auth: AuthScheme::Bearer,
         clouds: &[],
+        signing_name: None,
         apis: &[Api::CHAT],
         quirks: Quirks { done_marker: DoneMarker::Optional, ..Quirks::REFERENCE },
         listing: Some(Listing::OPENAI),

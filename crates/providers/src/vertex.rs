@@ -54,12 +54,12 @@ struct Vertex;
 
 impl Adapter for Vertex {
     fn serves(&self, api: &Api, model: &UpstreamModel) -> bool {
-        let family = if api.dialect == Dialect::AnthropicMessages { "claude-" } else { "gemini-" };
+        let family = if api.path == CLAUDE { "claude-" } else { "gemini-" };
         model.as_str().starts_with(family)
     }
 
     fn prepare(&self, target: &Target<'_>, request: &mut UpstreamRequest) -> Result<(), PrepareError> {
-        if target.api.dialect != Dialect::AnthropicMessages {
+        if target.api.path != CLAUDE {
             Gemini.prepare(target, request)?;
             let below = request.path.strip_prefix("/models").unwrap_or(&request.path);
             request.path = format!("{GEMINI}{below}");

@@ -239,6 +239,12 @@ fn differences(spec: &ProviderSpec) -> String {
     if let AuthScheme::Header(name) = spec.auth {
         said.push(format!("key in the header `{name}`"));
     }
+    if !spec.clouds.is_empty() {
+        said.push(format!(
+            "takes `auth` of kind {}",
+            code_list(spec.clouds.iter().map(|cloud| cloud.as_str()))
+        ));
+    }
     if spec.listing.is_none() && spec.base_url != BaseUrl::InProcess {
         said.push("has no listing of its models".to_owned());
     }

@@ -11,6 +11,7 @@ use trunkline_domain::plan::Timeouts;
 use trunkline_providers::registry;
 use trunkline_providers::spec::{AuthScheme, BaseUrl, ProviderSpec};
 
+use super::cloud::CloudSettings;
 use super::limits::milliseconds;
 use super::model::{OwnModel, name};
 use super::problem::nearest;
@@ -32,6 +33,8 @@ pub struct AccountSettings {
     pub base_url: Option<Text>,
     /// Its keys: one, or a pool.
     pub keys: Vec<KeyRef>,
+    /// A cloud's credentials, instead of keys.
+    pub cloud: Option<CloudSettings>,
     /// The place the operator declares it to be in.
     pub region: Option<Text>,
     /// What it serves; empty: everything the catalogue or its listing knows.
@@ -109,6 +112,7 @@ impl AccountSettings {
                 BaseUrl::PerCustomer(_) | BaseUrl::InProcess => None,
             },
             keys: Vec::new(),
+            cloud: None,
             region: None,
             models: Vec::new(),
             proxy: None,
@@ -127,6 +131,8 @@ impl AccountSettings {
         let url = table.get("base_url");
         let base_url = url.as_ref().and_then(base_url);
         let keys = keys(table);
+        let auth = table.get("auth");
+        let cloud = CloudSettings::read(table, provider);
         let region = table.text("region").map(Text::from);
         let models = models(&table.list("models"));
         let proxy = table.get("proxy").and_then(|value| ProxyRef::read(&value));
@@ -153,11 +159,16 @@ impl AccountSettings {
             _ => {}
         }
         if let Some(keys) = &keys {
-            check_auth(defaults.provider, keys, table);
+            match &auth {
+                Some(auth) if !keys.is_empty() => auth.error("there is a key too: keep one of them"),
+                Some(_) => {}
+                None => check_auth(defaults.provider, keys, table),
+            }
         }
         Some(Self {
             base_url: base_url.or(defaults.base_url),
             keys: keys.unwrap_or_default(),
+            cloud,
             region,
             models,
             proxy,
@@ -204,7 +215,7 @@ fn provider(account: &str, table: &mut Table<'_>) -> Option<&'static ProviderSpe
 }
 
 /// Checks an address; what it says about a bad one never repeats it, since it may hold credentials.
-fn base_url(value: &Value<'_>) -> Option<Text> {
+pub(super) fn base_url(value: &Value<'_>) -> Option<Text> {
     let text = value.text()?;
     let uri = text.parse::<http::Uri>().ok();
     let host = uri.as_ref().and_then(|uri| uri.host()).filter(|host| !host.is_empty());
@@ -308,6 +319,9 @@ fn pattern(value: &Value<'_>) -> Option<ModelPattern> {
 fn check_auth(provider: &ProviderSpec, keys: &[KeyRef], table: &Table<'_>) {
     match (provider.auth, keys.is_empty()) {
         (AuthScheme::Bearer | AuthScheme::Header(_), true) => {
+            if let (None, Some(cloud)) = (provider.env.first(), provider.clouds.first()) {
+                return table.missing("auth", format!("write auth = {{ kind = \"{}\" }}", cloud.as_str()));
+            }
             let variable = provider.env.first().unwrap_or(&"NAME");
             table.missing("api_key", format!("write api_key = {{ env = \"{variable}\" }}"));
         }

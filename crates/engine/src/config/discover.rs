@@ -4,11 +4,14 @@
 //! account named as its id. With a file, only the file's accounts exist. The provider inside this process is an
 //! account in both cases. Asking local ports is not done here. Look first at [`from_environment`] and [`from_file`].
 
+use std::cell::RefCell;
+
 use trunkline_domain::{Secret, Text};
 use trunkline_providers::registry;
 use trunkline_providers::spec::{BaseUrl, ProviderSpec};
 
 use super::account::{AccountSettings, KeyRef};
+use super::cloud::CloudAccess;
 use super::file::ConfigFile;
 use super::problem::{Position, Problem};
 use super::secrets::{Environment, SecretRef, SecretSource};
@@ -20,6 +23,8 @@ pub struct ReadyAccount {
     pub settings: AccountSettings,
     /// Its keys in the order of the settings; empty where the provider wants none.
     pub keys: Vec<AccountKey>,
+    /// A cloud's credentials, instead of keys.
+    pub cloud: Option<CloudAccess>,
     /// The proxy towards it, the server's included; its URL may hold credentials.
     pub proxy: Option<Secret<String>>,
 }
@@ -38,9 +43,8 @@ pub fn from_file(
     config: &ConfigFile,
     environment: &dyn Environment,
 ) -> Result<Vec<ReadyAccount>, Vec<Problem>> {
-    let mut problems = Vec::new();
-    let mut keep =
-        |outcome: Result<Secret<String>, Problem>| outcome.map_err(|problem| problems.push(problem)).ok();
+    let problems = RefCell::new(Vec::new());
+    let keep = |outcome: Result<Secret<String>, Problem>| kept(outcome, &problems);
     let shared_proxy = config.server.proxy.as_ref().and_then(|proxy| keep(proxy.resolve(environment)));
     let mut accounts = Vec::new();
     for settings in &config.accounts {
@@ -54,14 +58,20 @@ pub fn from_file(
             Some(proxy) => keep(proxy.resolve(environment)),
             None => shared_proxy.clone(),
         };
-        accounts.push(ReadyAccount { settings: settings.clone(), keys, proxy });
+        let cloud = settings.cloud.as_ref().and_then(|cloud| kept(cloud.resolve(environment), &problems));
+        accounts.push(ReadyAccount { settings: settings.clone(), keys, cloud, proxy });
     }
+    let mut problems = problems.into_inner();
     if !problems.is_empty() {
         problems.sort_by_key(|problem| problem.position);
         return Err(problems);
     }
     add_in_process(&mut accounts);
     Ok(accounts)
+}
+
+fn kept<T>(outcome: Result<T, Problem>, problems: &RefCell<Vec<Problem>>) -> Option<T> {
+    outcome.map_err(|problem| problems.borrow_mut().push(problem)).ok()
 }
 
 /// The accounts of the usual environment variables, and the one inside this process. Where one variable names two
@@ -94,14 +104,14 @@ fn usual_key(name: &str, environment: &dyn Environment) -> Option<(KeyRef, Accou
 
 fn with_key(spec: &'static ProviderSpec, (reference, key): (KeyRef, AccountKey)) -> ReadyAccount {
     let settings = AccountSettings { keys: vec![reference], ..AccountSettings::new(spec.id, spec) };
-    ReadyAccount { settings, keys: vec![key], proxy: None }
+    ReadyAccount { settings, keys: vec![key], cloud: None, proxy: None }
 }
 
 fn add_in_process(accounts: &mut Vec<ReadyAccount>) {
     for &spec in registry::ALL.iter().filter(|spec| spec.base_url == BaseUrl::InProcess) {
         if accounts.iter().all(|account| *account.settings.name != *spec.id) {
             let settings = AccountSettings::new(spec.id, spec);
-            accounts.push(ReadyAccount { settings, keys: Vec::new(), proxy: None });
+            accounts.push(ReadyAccount { settings, keys: Vec::new(), cloud: None, proxy: None });
         }
     }
 }

@@ -9,6 +9,7 @@
 
 pub mod account;
 pub mod check;
+pub mod cloud;
 pub mod discover;
 pub mod file;
 pub mod init;

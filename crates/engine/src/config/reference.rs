@@ -164,6 +164,59 @@ pub const TABLES: &[TableReference] = &[
         ],
     },
     TableReference {
+        path: "providers.NAME.auth",
+        about: "A cloud's own credentials instead of a key; tokens are renewed ahead of time. `kind` says which other \
+                keys there are.",
+        keys: &[
+            key("kind", "`aws`, `google` or `entra`", "required", "The cloud."),
+            key("region", "text", "required", "aws: the region signed for, such as `us-east-1`."),
+            key(
+                "source",
+                "`environment` or `instance`",
+                "what the other keys say, else environment",
+                "aws: keys from AWS's usual variables, at last the machine's role; or that role at once.",
+            ),
+            key("access_key_id", SECRET, "none", "aws: a key of your own, with `secret_access_key`."),
+            key("secret_access_key", SECRET, "none", "aws: its secret."),
+            key("session_token", SECRET, "none", "aws: the token of a temporary key."),
+            key("role_arn", "text", "none", "aws: a role to assume, with `token_file`."),
+            key("session_name", "text", "trunkline", "aws: what the role's sessions are called."),
+            key(
+                "token_file",
+                "path",
+                "none",
+                "aws, entra: a token of another issuer, read at every renewal.",
+            ),
+            key("service", "text", "the provider's", "aws: the service's name in signatures."),
+            key(
+                "credentials",
+                SECRET,
+                "the machine's identity",
+                "google: a file of type `service_account` or `authorized_user`.",
+            ),
+            key("tenant_id", "text", "none", "entra: the directory of an application."),
+            key("client_id", "text", "none", "entra: the application, or the managed identity."),
+            key(
+                "client_secret",
+                SECRET,
+                "the machine's identity",
+                "entra: the application's secret; or `token_file`.",
+            ),
+            key(
+                "scope",
+                "text",
+                "all of Google Cloud; Azure AI services",
+                "google, entra: what tokens are for.",
+            ),
+            key(
+                "endpoint",
+                "http or https address",
+                "the cloud's",
+                "The service that issues tokens or keys.",
+            ),
+        ],
+    },
+    TableReference {
         path: "providers.NAME.api_keys[]",
         about: "A key of a pool: `env` or `file`, and what to call it.",
         keys: &[

@@ -3,6 +3,7 @@
 //! A configuration only *names* its secrets ([`SecretRef`]); they are fetched when a snapshot is built. Errors name
 //! the variable or the file, never what it holds. Look first at [`SecretRef::resolve`].
 
+use std::fmt;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -56,6 +57,15 @@ pub enum SecretSource {
     File(PathBuf),
 }
 
+impl fmt::Display for SecretSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "environment variable {name}"),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
 /// A secret the configuration names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretRef {
@@ -95,20 +105,29 @@ pub enum SecretError {
 impl SecretRef {
     /// Fetches the secret, without one trailing newline.
     pub fn resolve(&self, environment: &dyn Environment) -> Result<Secret<String>, SecretError> {
+        one_line(self.fetch(environment)?, || self.source.to_string())
+    }
+
+    /// Fetches a secret that may have several lines, such as a credentials file.
+    pub fn resolve_text(&self, environment: &dyn Environment) -> Result<Secret<String>, SecretError> {
+        let secret = Secret::new(self.fetch(environment)?);
+        if secret.expose().trim().is_empty() {
+            return Err(SecretError::Empty(self.source.to_string()));
+        }
+        Ok(secret)
+    }
+
+    fn fetch(&self, environment: &dyn Environment) -> Result<String, SecretError> {
         match &self.source {
-            SecretSource::Env(name) => {
-                let text = environment.var(name).ok_or_else(|| SecretError::Unset(name.clone()))?;
-                one_line(text, || format!("environment variable {name}"))
-            }
+            SecretSource::Env(name) => environment.var(name).ok_or_else(|| SecretError::Unset(name.clone())),
             SecretSource::File(path) => {
                 let bytes = environment
                     .read_file(path, SECRET_BYTES_MAX)
                     .map_err(|source| SecretError::Unreadable { path: path.clone(), source })?;
-                let text = String::from_utf8(bytes).map_err(|error| {
+                String::from_utf8(bytes).map_err(|error| {
                     error.into_bytes().zeroize();
                     SecretError::NotText(path.clone())
-                })?;
-                one_line(text, || path.display().to_string())
+                })
             }
         }
     }
@@ -116,6 +135,14 @@ impl SecretRef {
     /// [`SecretRef::resolve`], with a failure as a problem at the key's place.
     pub(super) fn resolve_or_report(&self, environment: &dyn Environment) -> Result<Secret<String>, Problem> {
         self.resolve(environment).map_err(|error| self.problem(error.to_string()))
+    }
+
+    /// [`SecretRef::resolve_text`], with a failure as a problem at the key's place.
+    pub(super) fn resolve_text_or_report(
+        &self,
+        environment: &dyn Environment,
+    ) -> Result<Secret<String>, Problem> {
+        self.resolve_text(environment).map_err(|error| self.problem(error.to_string()))
     }
 
     /// An error at the key's place.

@@ -13,6 +13,7 @@ use trunkline_ledger::hold::{BudgetRefusal, Hold};
 use trunkline_ledger::window::RateRefusal;
 use trunkline_routing::bound::affordable_output;
 use trunkline_routing::world::{Deployment, Standing};
+use trunkline_upstream::auth::access::Grant;
 use trunkline_upstream::dispatch::{Call, Dispatch, DispatchFuture};
 
 use super::Miss;
@@ -70,10 +71,11 @@ pub(super) async fn begin(
     let expected = prompt_estimate(&request.skim);
     let choice = runtime.account.choose(&runtime.breakers, now_ms, expected);
     let place = choice.map_err(|rest| resting(rest, now_ms))?;
-    let permit = runtime.account.rates.admit(now_ms, expected).map_err(|refusal| at_limit(&refusal))?;
     let Some(credential) = runtime.account.credentials.get(place) else {
         return Err(defect("an account has fewer credentials than breakers"));
     };
+    let grant = grant(credential, deadline).await?;
+    let permit = runtime.account.rates.admit(now_ms, expected).map_err(|refusal| at_limit(&refusal))?;
     let (hold, bound, clamped) = take_hold(request, deployment, candidate)?;
     let fitted = fit(request, outgoing, deployment, runtime, clamped).map_err(|fit| match fit {
         Fit::Not(error) => Miss::Unfit(error),
@@ -101,7 +103,7 @@ pub(super) async fn begin(
         stake: None,
         prompt_estimate: expected,
         permit,
-        authorization: credential.header.as_ref().map(|(_, value)| value.clone()),
+        authorization: grant.header().cloned(),
         started_ms: request.core.clock.monotonic_ms(),
         started_at: request.core.clock.now(),
         first_content_ms: None,
@@ -109,14 +111,15 @@ pub(super) async fn begin(
     };
     let deadlines = deadlines(request, outgoing, runtime);
     let own = runtime.account.timeouts.total.map(|total| Instant::now() + total);
-    let started =
-        Dispatched { live, deadlines, total: own.map_or(deadline, |own| own.min(deadline)), clamped };
+    let total = own.map_or(deadline, |own| own.min(deadline));
+    let started = Dispatched { live, grant, deadlines, total, clamped };
     Ok(started.send(request, runtime, credential, fitted))
 }
 
 /// An attempt that is recorded, before its bytes leave.
 struct Dispatched {
     live: Live,
+    grant: Grant,
     deadlines: Deadlines,
     total: Instant,
     clamped: Option<u64>,
@@ -130,21 +133,25 @@ impl Dispatched {
         credential: &Credential,
         fitted: Fitted,
     ) -> Started {
-        let Self { live, deadlines, total, clamped } = self;
+        let Self { live, grant, deadlines, total, clamped } = self;
         let Fitted { path, headers, body, edits, losses, withhold_usage, reading } = fitted;
-        let call = Call {
+        let mut call = Call {
             origin: credential.origin.clone(),
             method: http::Method::POST,
             path,
             headers,
-            authorization: credential.header.clone(),
+            authorization: None,
             body,
             connect_timeout: deadlines.connect,
             headers_timeout: deadlines.headers,
         };
         let reader = Reader::of(&reading, &request.skim, request.snapshot.limits.event_bytes_max);
         let dispatch: Arc<dyn Dispatch> = runtime.account.dispatch.clone();
-        let call: DispatchFuture<'static> = Box::pin(async move { dispatch.dispatch(call).await });
+        let authorised = grant.authorise(&mut call, request.core.clock.now());
+        let call: DispatchFuture<'static> = Box::pin(async move {
+            authorised?;
+            dispatch.dispatch(call).await
+        });
         let deployment = live.deployment;
         let exchange = Exchange::new(call, reader, reading, live);
         let dispatched = Instant::now();
@@ -168,6 +175,16 @@ fn defect(what: &'static str) -> Miss {
     Miss::Refused(
         Error::new(ErrorKind::Internal, "a defect of the gateway: the request was not sent").because(what),
     )
+}
+
+/// What authorises the call. Waits only where a cloud's very first token is on its way; nothing is held or recorded yet.
+async fn grant(credential: &Credential, deadline: Instant) -> Result<Grant, Miss> {
+    let late = || UpstreamError::of(Cause::TotalTimeout);
+    let granted = tokio::time::timeout_at(deadline, credential.access.grant()).await;
+    granted.map_err(|_| Miss::NotTried(late()))?.map_err(|error| {
+        let message = Some(Text::from(error.to_string()));
+        Miss::NotTried(UpstreamError { message, ..UpstreamError::of(error.cause()) })
+    })
 }
 
 /// No credential is free: why, and for how long.

@@ -26,7 +26,12 @@ pub(super) fn of(failures: &[Failure]) -> Error {
     for (failure, place) in failures.iter().zip(1..) {
         let separator = if place == 1 { ": " } else { "; " };
         let status = failure.error.status.map(|status| format!(" (status {status})")).unwrap_or_default();
-        let cause = if failure.tried { failure.error.cause.as_str() } else { "cooling_down, not tried" };
+        let cause = match failure.tried {
+            true => failure.error.cause.as_str(),
+            // Without a credential of its own there was nothing to cool down.
+            false if failure.error.message.is_some() => "no credential, not tried",
+            false => "cooling_down, not tried",
+        };
         if write!(message, "{separator}{place}. {}: {cause}{status}", failure.deployment).is_err() {
             break;
         }

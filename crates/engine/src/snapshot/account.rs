@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http::{HeaderName, HeaderValue};
 use trunkline_domain::Text;
 use trunkline_domain::access::RateLimits;
 use trunkline_domain::plan::Timeouts;
 use trunkline_ledger::window::RateState;
 use trunkline_providers::spec::ProviderSpec;
 use trunkline_routing::world::Standing;
+use trunkline_upstream::auth::access::Access;
 use trunkline_upstream::dispatch::Dispatch;
 use trunkline_upstream::origin::Origin;
 
+use super::CloudRoots;
 use crate::health::{Breaker, Headroom};
 
 /// One account at one provider.
@@ -27,6 +28,8 @@ pub struct Account {
     pub dispatch: Arc<dyn Dispatch>,
     /// Its credentials; at least one, which may be the empty one.
     pub credentials: Vec<Credential>,
+    /// What the tokens of a cloud depend on, where it has such.
+    pub cloud: Option<CloudRoots>,
     /// Deadlines that differ from the default.
     pub timeouts: Timeouts,
     /// Windows of the limits the operator set for the account as a whole; kept over reloads.
@@ -41,8 +44,8 @@ pub struct Account {
 pub struct Credential {
     /// Its public label: what rows and logs show.
     pub label: Text,
-    /// The header it makes, marked sensitive; none where the provider wants none.
-    pub header: Option<(HeaderName, HeaderValue)>,
+    /// What authorises its calls; a cloud's tokens are kept over reloads.
+    pub access: Arc<Access>,
     /// Where its calls go. Connections are not shared between credentials.
     pub origin: Arc<Origin>,
     /// What is left of its limits at the provider; kept over reloads.
@@ -63,6 +66,7 @@ impl Account {
             base_url,
             dispatch,
             credentials: Vec::new(),
+            cloud: None,
             timeouts: Timeouts::default(),
             rates: Arc::new(RateState::new(RateLimits::default())),
             options: Vec::new(),

@@ -7,14 +7,16 @@ use trunkline_catalogue::{Catalogue, CatalogueError, Status, price_book};
 use trunkline_domain::{ModelName, Text};
 use trunkline_providers::spec::{AuthScheme, BaseUrl};
 use trunkline_routing::world::{self, Deployment, Naming, OfferState, OfferTable};
+use trunkline_upstream::auth::access::Access;
 use trunkline_upstream::auth::{self, AuthError};
 use trunkline_upstream::connect::proxy::{ProxyConfig, ProxyError};
 use trunkline_upstream::connect::tls::{Authorities, RootStore, RootStoreError};
 use trunkline_upstream::dispatch::Dispatch;
 use trunkline_upstream::origin::{Origin, OriginError, PoolClass};
 
+use super::access;
 use super::offers::{self, Found};
-use super::{Account, Credential, Delivery, DeploymentRuntime, Limits, Snapshot};
+use super::{Account, CloudRoots, Credential, Delivery, DeploymentRuntime, Limits, Snapshot};
 use crate::config::{Environment, Loaded, ReadyAccount};
 use crate::health::{Breaker, Pace};
 
@@ -37,8 +39,8 @@ pub struct Parts<'a> {
     pub discovered: &'a HashMap<Text, Vec<Text>>,
     /// The snapshot before: its breakers live on.
     pub previous: Option<&'a Snapshot>,
-    /// Reads certificate bundles.
-    pub environment: &'a dyn Environment,
+    /// Reads certificate bundles, and files of tokens while running.
+    pub environment: &'a Arc<dyn Environment + Send + Sync>,
 }
 
 /// Why a configuration cannot run.
@@ -65,6 +67,14 @@ pub enum BuildError {
         account: Text,
         /// Why.
         source: AuthError,
+    },
+    /// An account's cloud credentials.
+    #[error("providers.{account}.auth: {reason}")]
+    Cloud {
+        /// The account.
+        account: Text,
+        /// Why.
+        reason: String,
     },
     /// A proxy's address.
     #[error("providers.{account}: its proxy: {source}")]
@@ -158,21 +168,26 @@ fn account(parts: &Parts<'_>, ready: &ReadyAccount) -> Result<Account, BuildErro
         None => return Err(BuildError::NoAddress(settings.name.clone())),
     };
     let failed = |source| BuildError::Origin { account: settings.name.clone(), source };
-    let mut origin = Origin::parse(&base_url).map_err(failed)?;
-    if let Some(proxy) = &ready.proxy {
-        let exceptions = parts.loaded.config.server.no_proxy.join(",");
-        let proxy = ProxyConfig::parse(proxy.expose(), &exceptions)
-            .map_err(|source| BuildError::Proxy { account: settings.name.clone(), source })?;
-        origin = origin.with_proxy(Arc::new(proxy));
-    }
-    if let Some(path) = settings.ca_bundle.as_ref().or(parts.loaded.config.server.ca_bundle.as_ref()) {
-        origin = origin.with_roots(bundle(parts, path)?);
-    }
+    let way = Way::of(parts, ready)?;
+    let origin = way.lead(Origin::parse(&base_url).map_err(failed)?);
     let network = if in_process { &parts.in_process } else { &parts.network };
     let mut account = Account::new(settings.name.clone(), settings.provider, base_url, network.clone());
-    account.credentials = credentials(ready, &origin)?;
+    let before = parts.previous.and_then(|previous| previous.accounts.get(&settings.name));
+    account.cloud = cloud_roots(parts, ready);
+    account.credentials = match &account.cloud {
+        Some(roots) => {
+            let kept = before.filter(|before| before.cloud.as_ref() == Some(roots));
+            let kept = kept.and_then(|before| before.credentials.first());
+            let access = match kept {
+                Some(credential) => Arc::clone(&credential.access),
+                None => Arc::new(access::cloud(parts, &settings.name, &roots.access, &|it| way.lead(it))?),
+            };
+            vec![credential(&settings.name, "", access, &origin)]
+        }
+        None => credentials(ready, &origin)?,
+    };
     account.timeouts = settings.timeouts;
-    if let Some(before) = parts.previous.and_then(|previous| previous.accounts.get(&settings.name)) {
+    if let Some(before) = before {
         account.rates = Arc::clone(&before.rates);
         for credential in &mut account.credentials {
             let known = before.credentials.iter().find(|known| known.label == credential.label);
@@ -192,18 +207,56 @@ fn bundle(parts: &Parts<'_>, path: &std::path::Path) -> Result<Arc<RootStore>, B
     Ok(Arc::new(roots))
 }
 
+/// What leads calls out of the house: a proxy, and whom to trust.
+struct Way {
+    proxy: Option<Arc<ProxyConfig>>,
+    roots: Option<Arc<RootStore>>,
+}
+
+impl Way {
+    fn of(parts: &Parts<'_>, ready: &ReadyAccount) -> Result<Self, BuildError> {
+        let (settings, server) = (&ready.settings, &parts.loaded.config.server);
+        let exceptions = server.no_proxy.join(",");
+        let proxy = ready.proxy.as_ref().map(|proxy| ProxyConfig::parse(proxy.expose(), &exceptions));
+        let proxy = proxy
+            .transpose()
+            .map_err(|source| BuildError::Proxy { account: settings.name.clone(), source })?;
+        let authorities = settings.ca_bundle.as_ref().or(server.ca_bundle.as_ref());
+        let roots = authorities.map(|path| bundle(parts, path)).transpose()?;
+        Ok(Self { proxy: proxy.map(Arc::new), roots })
+    }
+
+    fn lead(&self, mut origin: Origin) -> Origin {
+        if let Some(proxy) = &self.proxy {
+            origin = origin.with_proxy(Arc::clone(proxy));
+        }
+        if let Some(roots) = &self.roots {
+            origin = origin.with_roots(Arc::clone(roots));
+        }
+        origin
+    }
+}
+
+fn cloud_roots(parts: &Parts<'_>, ready: &ReadyAccount) -> Option<CloudRoots> {
+    let (settings, server) = (&ready.settings, &parts.loaded.config.server);
+    Some(CloudRoots {
+        access: ready.cloud.clone()?,
+        proxy: ready.proxy.clone(),
+        no_proxy: server.no_proxy.clone(),
+        ca_bundle: settings.ca_bundle.clone().or_else(|| server.ca_bundle.clone()),
+    })
+}
+
+fn credential(account: &Text, label: &str, access: Arc<Access>, origin: &Origin) -> Credential {
+    let origin = origin.clone().with_class(PoolClass::new(&format!("{account}/{label}")));
+    Credential { label: Text::from(label), access, origin: Arc::new(origin), headroom: Arc::default() }
+}
+
 /// One credential per key; an account without keys has the empty one. Connections are never shared between them.
 fn credentials(ready: &ReadyAccount, origin: &Origin) -> Result<Vec<Credential>, BuildError> {
     let settings = &ready.settings;
-    let class = |label: &str| PoolClass::new(&format!("{}/{label}", settings.name));
     if ready.keys.is_empty() {
-        let origin = Arc::new(origin.clone().with_class(class("")));
-        return Ok(vec![Credential {
-            label: Text::from(""),
-            header: None,
-            origin,
-            headroom: Arc::default(),
-        }]);
+        return Ok(vec![credential(&settings.name, "", Arc::new(Access::Open), origin)]);
     }
     let mut credentials = Vec::with_capacity(ready.keys.len());
     for key in &ready.keys {
@@ -215,8 +268,8 @@ fn credentials(ready: &ReadyAccount, origin: &Origin) -> Result<Vec<Credential>,
         let header = header
             .transpose()
             .map_err(|source| BuildError::Key { account: settings.name.clone(), source })?;
-        let origin = Arc::new(origin.clone().with_class(class(&key.label)));
-        credentials.push(Credential { label: key.label.clone(), header, origin, headroom: Arc::default() });
+        let access = header.map_or(Access::Open, |(name, value)| Access::Header(name, value));
+        credentials.push(credential(&settings.name, &key.label, Arc::new(access), origin));
     }
     Ok(credentials)
 }

@@ -4,6 +4,7 @@
 //! State that must outlive a reload (breakers, connection pools) is shared by reference between snapshots; budgets,
 //! windows and keys are not here at all.
 
+mod access;
 mod account;
 mod build;
 mod offers;
@@ -21,6 +22,7 @@ use trunkline_wire::recast::LossPolicy;
 use crate::health::{Breaker, Pace};
 use crate::measure::better;
 
+pub use access::CloudRoots;
 pub use account::{Account, Credential};
 pub use build::{BuildError, Parts, build};
 

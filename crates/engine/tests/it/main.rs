@@ -7,6 +7,8 @@ mod allocations;
 #[cfg(test)]
 mod budgets;
 #[cfg(test)]
+mod clouds;
+#[cfg(test)]
 mod discovery;
 #[cfg(test)]
 mod examples;

@@ -52,6 +52,8 @@ struct AccountView {
     kind: &'static str,
     base_url: Option<String>,
     keys: Vec<KeyView>,
+    /// The cloud whose credentials it has instead of keys.
+    auth: Option<&'static str>,
     region: Option<String>,
     models: Vec<String>,
     proxy: Option<String>,
@@ -109,7 +111,7 @@ impl ConfigView {
                 name: account.name.to_string(),
                 kind: account.provider.id,
                 base_url: account.base_url.to_string(),
-                keys: account.credentials.iter().filter(|credential| credential.header.is_some()).count(),
+                keys: account.credentials.iter().filter(|credential| !credential.access.is_open()).count(),
             })
             .collect();
         found.sort_by(|a, b| a.name.cmp(&b.name));
@@ -168,6 +170,7 @@ impl AccountView {
             kind: account.provider.id,
             base_url: account.base_url.as_ref().map(ToString::to_string),
             keys: account.keys.iter().map(key).collect(),
+            auth: account.cloud.as_ref().map(|cloud| cloud.cloud().as_str()),
             region: account.region.as_ref().map(ToString::to_string),
             models: account.models.iter().map(model).collect(),
             proxy: account.proxy.as_ref().map(proxy),

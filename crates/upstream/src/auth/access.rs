@@ -48,6 +48,11 @@ impl Access {
         }
     }
 
+    /// Whether nothing authorises its calls.
+    pub const fn is_open(&self) -> bool {
+        matches!(self, Self::Open)
+    }
+
     /// What authorises a call now. Waits only for the very first token or key.
     pub async fn grant(&self) -> Result<Grant, AccessError> {
         Ok(match self {
