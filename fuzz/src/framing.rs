@@ -13,40 +13,40 @@ use crate::dice::Dice;
 pub(crate) const EVENTS: Dialect = Dialect::OpenaiChat;
 
 pub(crate) fn check(data: &[u8]) {
-    let whole = frames(EVENTS, usize::MAX, [data]).expect("no limit, no error");
+    let (whole, ending) = frames(EVENTS, usize::MAX, [data]);
+    assert_eq!(ending, Ok(()), "no limit, no error");
     let together: Vec<u8> = whole.iter().flat_map(|frame| frame.raw.to_vec()).collect();
     assert_eq!(together, data, "frames put together are the stream");
     let pieces = Dice::of(data).pieces(data);
-    assert_eq!(
-        frames(EVENTS, usize::MAX, pieces.iter().copied()).as_ref(),
-        Ok(&whole),
-        "cut into {pieces:?}"
-    );
+    assert_eq!(frames(EVENTS, usize::MAX, pieces.iter().copied()).0, whole, "cut into {pieces:?}");
     // A limit that no event exceeds changes nothing; one below the longest is an error.
     let longest = whole.iter().map(|frame| frame.raw.len()).max().unwrap_or_default();
-    assert_eq!(frames(EVENTS, longest, pieces.iter().copied()).as_ref(), Ok(&whole));
+    assert_eq!(frames(EVENTS, longest, pieces.iter().copied()).0, whole);
     if longest > 0 {
-        assert!(frames(EVENTS, longest - 1, pieces).is_err(), "an event of {longest} bytes passed");
+        assert!(frames(EVENTS, longest - 1, pieces).1.is_err(), "an event of {longest} bytes passed");
     }
     check_array(&whole);
 }
 
-/// The frames of a stream of a dialect that comes in these chunks.
+/// The frames of a stream of a dialect that comes in these chunks, up to the first that is none.
 pub(crate) fn frames<'a>(
     dialect: Dialect,
     limit: usize,
     chunks: impl IntoIterator<Item = &'a [u8]>,
-) -> Result<Vec<Frame>, FrameError> {
+) -> (Vec<Frame>, Result<(), FrameError>) {
     let mut framer = Framer::of(dialect, limit);
     let mut found = Vec::new();
     for chunk in chunks {
         framer.push(Bytes::copy_from_slice(chunk));
         while let Some(frame) = framer.next() {
-            found.push(frame?);
+            match frame {
+                Ok(frame) => found.push(frame),
+                Err(error) => return (found, Err(error)),
+            }
         }
     }
     found.extend(framer.finish());
-    Ok(found)
+    (found, Ok(()))
 }
 
 fn check_array(frames: &[Frame]) {

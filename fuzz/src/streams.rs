@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use trunkline_domain::chat::{ChatRequest, StreamEvent, StreamOptions};
 use trunkline_wire::codec::AnswerProblem;
+use trunkline_wire::frame::FrameError;
 use trunkline_wire::quirks::Quirks;
 use trunkline_wire::recast::{AnswerIdentity, ChatCodec, Cut, Frames, Losses};
 
@@ -21,6 +22,8 @@ pub(crate) enum Ending {
     Problem(AnswerProblem),
     /// The bytes ended before the answer did.
     Cut,
+    /// Bytes that are no frames of the dialect.
+    Unframed(FrameError),
 }
 
 pub(crate) fn check(data: &[u8]) {
@@ -47,7 +50,7 @@ fn check_ending((events, ending): &(Vec<StreamEvent>, Ending)) {
     match ending {
         Ending::Complete => assert_eq!(ends, 1, "a complete answer has one end"),
         Ending::Cut => assert_eq!(ends, 0, "a cut answer has no end"),
-        Ending::Problem(_) => assert!(ends <= 1),
+        Ending::Problem(_) | Ending::Unframed(_) => assert!(ends <= 1),
     }
 }
 
@@ -56,7 +59,7 @@ fn check_written(to: &dyn ChatCodec, (events, ending): &(Vec<StreamEvent>, Endin
     let (bytes, _) = write(to, events, &asking_for_usage());
     let (again, read) = read(to, &SERVERS[1], [bytes.as_slice()]);
     check_sequence(&again);
-    let unreadable = matches!(read, Ending::Problem(_));
+    let unreadable = matches!(read, Ending::Problem(_) | Ending::Unframed(_));
     assert!(
         !unreadable,
         "{:?} cannot read the stream it wrote: {read:?}\n{}",
@@ -93,10 +96,14 @@ pub(crate) fn read<'a>(
 ) -> (Vec<StreamEvent>, Ending) {
     let mut decoder = from.stream_decoder(quirks);
     let mut events = Vec::new();
-    for frame in frames(from.dialect(), usize::MAX, chunks).expect("no limit, no error") {
+    let (frames, ending) = frames(from.dialect(), usize::MAX, chunks);
+    for frame in frames {
         if let Err(problem) = decoder.frame(&frame, &mut events) {
             return (events, Ending::Problem(problem));
         }
+    }
+    if let Err(error) = ending {
+        return (events, Ending::Unframed(error));
     }
     match decoder.finish(&mut events) {
         Ok(()) => (events, Ending::Complete),

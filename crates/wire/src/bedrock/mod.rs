@@ -57,7 +57,9 @@ use trunkline_domain::chat::{ChatRequest, ChatResponse};
 use crate::codec::{AnswerProblem, ErrorWords, FieldError};
 use crate::envelope::Envelope;
 use crate::quirks::Quirks;
-use crate::recast::{AnswerIdentity, ChatCodec, EncodeTarget, Losses, StreamDecoder, StreamEncoder};
+use crate::recast::{
+    AnswerIdentity, CallerCodec, ChatCodec, EncodeTarget, Losses, StreamDecoder, StreamEncoder,
+};
 
 /// The dialect of everything in this module.
 const DIALECT: Dialect = Dialect::BedrockConverse;
@@ -68,7 +70,7 @@ pub(crate) static CODEC: BedrockConverse = BedrockConverse;
 /// Bedrock's dialect.
 pub(crate) struct BedrockConverse;
 
-impl ChatCodec for BedrockConverse {
+impl CallerCodec for BedrockConverse {
     fn dialect(&self) -> Dialect {
         DIALECT
     }
@@ -77,6 +79,26 @@ impl ChatCodec for BedrockConverse {
         decode_request::decode(envelope)
     }
 
+    /// An answer of this dialect names neither itself nor its model.
+    fn encode_response(
+        &self,
+        response: &ChatResponse,
+        _identity: &AnswerIdentity<'_>,
+        losses: &mut Losses,
+    ) -> Bytes {
+        response::encode(response, losses)
+    }
+
+    fn stream_encoder(&self, _identity: &AnswerIdentity<'_>) -> Box<dyn StreamEncoder> {
+        Box::new(encode_stream::Encoder::default())
+    }
+
+    fn answer_id_prefix(&self) -> &'static str {
+        ""
+    }
+}
+
+impl ChatCodec for BedrockConverse {
     fn encode_request(
         &self,
         request: &ChatRequest,
@@ -90,30 +112,12 @@ impl ChatCodec for BedrockConverse {
         response::decode(body)
     }
 
-    /// An answer of this dialect names neither itself nor its model.
-    fn encode_response(
-        &self,
-        response: &ChatResponse,
-        _identity: &AnswerIdentity<'_>,
-        losses: &mut Losses,
-    ) -> Bytes {
-        response::encode(response, losses)
-    }
-
     fn stream_decoder(&self, quirks: &Quirks) -> Box<dyn StreamDecoder> {
         Box::new(decode_stream::Decoder::new(quirks))
     }
 
-    fn stream_encoder(&self, _identity: &AnswerIdentity<'_>) -> Box<dyn StreamEncoder> {
-        Box::new(encode_stream::Encoder::default())
-    }
-
     fn read_error(&self, body: &[u8]) -> Option<ErrorWords> {
         error::read(body)
-    }
-
-    fn answer_id_prefix(&self) -> &'static str {
-        ""
     }
 }
 
