@@ -22,9 +22,10 @@ use trunkline_wire::recast::LossPolicy;
 
 use crate::core::Core;
 use crate::deliver::Refusal;
+use crate::door::Permit;
 use crate::inbound::{Body, Inbound, PathFacts, Purpose};
 use crate::keys::KeyRecord;
-use crate::meter::prompt_estimate;
+use crate::meter::{prompt_estimate, text_tokens};
 use crate::request::{Outgoing, ReceiptWish, Request, Trail};
 use crate::snapshot::Snapshot;
 
@@ -34,8 +35,16 @@ const LABEL_BYTES_MAX: usize = 256;
 const TAGS_MAX: usize = 16;
 /// Output a request without a cap is expected to have, for the tokens-per-minute window.
 const OUTPUT_EXPECTED: u64 = 1_024;
+/// Bytes a body of unannounced length is expected to have: enough that leaving the length out is no advantage.
+const BODY_EXPECTED: u64 = 64 << 10;
 /// How long a request waits for one of the places of requests under way.
 const TICKET_DEADLINE: Duration = Duration::from_secs(5);
+
+/// A request that was let in.
+pub(crate) struct Entered {
+    pub(crate) arrived: Instant,
+    pub(crate) door: Permit,
+}
 
 /// A request that may go on.
 pub(crate) struct Admitted {
@@ -56,9 +65,10 @@ pub(crate) async fn admit(
     key: Arc<KeyRecord>,
     id: RequestId,
     inbound: Inbound,
-    arrived: Instant,
+    entered: Entered,
 ) -> Result<Admitted, Refusal> {
     let Inbound { origin, dialect, path, purpose, headers, body } = inbound;
+    let Entered { arrived, mut door } = entered;
     let codec = codec_for(dialect);
     let operation = match purpose {
         Purpose::Answer => codec.operation(),
@@ -78,7 +88,9 @@ pub(crate) async fn admit(
         record.streamed = read.skim.stream;
         record.model_asked = ModelName(cut(&read.skim.model));
     }
-    let permit = match take_rate(core, &key, operation, &read.skim) {
+    let expected = expected_tokens(operation, &read.skim);
+    door.correct(expected);
+    let permit = match take_rate(core, &key, expected) {
         Ok(permit) => permit,
         Err(error) => return Err(refuse_early(core, operation, guard, error)),
     };
@@ -109,6 +121,7 @@ pub(crate) async fn admit(
         skim: read.skim,
         guard,
         permit,
+        door,
         arrived_at,
         arrived,
         delivery,
@@ -218,13 +231,23 @@ fn refuse_early(core: &Core, operation: Operation, guard: RequestGuard, error: E
     Refusal::from(error)
 }
 
-fn take_rate(core: &Core, key: &KeyRecord, operation: Operation, skim: &Skim) -> Result<RatePermit, Error> {
+/// Tokens a request is likely to take, prompt and output.
+fn expected_tokens(operation: Operation, skim: &Skim) -> u64 {
     if operation == Operation::CountTokens {
-        let permit = key.rates.admit(core.clock.monotonic_ms(), 0);
-        return permit.map_err(|refusal| over_limit(&refusal));
+        return 0;
     }
     let output = skim.output_max.as_ref().map_or(OUTPUT_EXPECTED, |max| max.tokens);
-    let tokens = prompt_estimate(skim).saturating_add(output.saturating_mul(u64::from(skim.choices)));
+    prompt_estimate(skim).saturating_add(output.saturating_mul(u64::from(skim.choices)))
+}
+
+/// The same of a request whose body is still to be read, by the length it is announced with.
+pub(crate) fn announced_tokens(headers: &HeaderMap) -> u64 {
+    let length =
+        headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    text_tokens(length.unwrap_or(BODY_EXPECTED)).saturating_add(OUTPUT_EXPECTED)
+}
+
+fn take_rate(core: &Core, key: &KeyRecord, tokens: u64) -> Result<RatePermit, Error> {
     key.rates.admit(core.clock.monotonic_ms(), tokens).map_err(|refusal| over_limit(&refusal))
 }
 

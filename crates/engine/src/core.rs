@@ -7,6 +7,7 @@ use trunkline_ledger::Clock;
 use trunkline_ledger::journal::Journal;
 
 use crate::configurator::Configurator;
+use crate::door::Door;
 use crate::health::{HedgeBudget, RetryBudget};
 use crate::keys::Keys;
 use crate::measure::Measure;
@@ -22,6 +23,8 @@ pub struct Core {
     pub snapshots: Snapshots,
     /// Live figures.
     pub measure: Measure,
+    /// Who is let in, and when.
+    pub door: Door,
     /// Virtual keys.
     pub keys: Keys,
     /// The journal.

@@ -16,6 +16,7 @@ use crate::authenticate::authenticate;
 use crate::configurator::Configurator;
 use crate::core::Core;
 use crate::deliver::Refusal;
+use crate::door::{Door, DoorLimits};
 use crate::health::RetryBudget;
 use crate::inbound::Inbound;
 use crate::keys::{KeyRecord, Keys};
@@ -38,6 +39,8 @@ pub struct EngineParts {
     pub journal: Journal,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Bounds of the door.
+    pub door: DoorLimits,
 }
 
 /// The engine. Cloning shares it.
@@ -47,11 +50,12 @@ pub struct Engine(pub(crate) Arc<Core>);
 impl Engine {
     /// Puts the parts together. Keys are not loaded yet: see [`Keys::load`].
     pub fn new(parts: EngineParts) -> Self {
-        let EngineParts { configurator, snapshot, keys, ledger, journal, clock } = parts;
+        let EngineParts { configurator, snapshot, keys, ledger, journal, clock, door } = parts;
         Self(Arc::new(Core {
             configurator,
             snapshots: Snapshots::new(snapshot),
             measure: Measure::default(),
+            door: Door::new(door),
             keys: Keys::new(keys, ledger, clock.clone()),
             journal,
             retries: RetryBudget::default(),
@@ -111,6 +115,11 @@ impl Engine {
         }
     }
 
+    /// Who is let in, and when: [`Door::watch`] runs on every thread that serves.
+    pub fn door(&self) -> &Door {
+        &self.0.door
+    }
+
     /// Virtual keys.
     pub fn keys(&self) -> &Keys {
         &self.0.keys
@@ -124,6 +133,7 @@ impl Engine {
             journal_records: depth.records,
             journal_bytes: depth.bytes,
             journal_refused: depth.refused,
+            door: self.0.door.figures(),
         })
     }
 

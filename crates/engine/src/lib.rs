@@ -13,6 +13,7 @@ pub mod config;
 pub mod configurator;
 pub mod core;
 pub mod deliver;
+pub mod door;
 pub mod execute;
 pub mod health;
 pub mod inbound;

@@ -22,7 +22,12 @@ pub(crate) struct Metered {
 
 /// What the prompt of a request weighs, for estimates.
 pub(crate) fn prompt_estimate(skim: &Skim) -> u64 {
-    skim.text_bytes.div_ceil(BYTES_PER_TOKEN)
+    text_tokens(skim.text_bytes)
+}
+
+/// What so much text weighs, for estimates.
+pub(crate) fn text_tokens(bytes: u64) -> u64 {
+    bytes.div_ceil(BYTES_PER_TOKEN)
 }
 
 /// Counting tokens is free where it is offered at all, whatever a price list says of answers.

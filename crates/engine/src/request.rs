@@ -21,6 +21,7 @@ use trunkline_wire::envelope::Envelope;
 use trunkline_wire::gemini::path::Framing;
 
 use crate::core::Core;
+use crate::door::Permit;
 use crate::keys::KeyRecord;
 use crate::snapshot::{Delivery, Snapshot};
 
@@ -48,6 +49,8 @@ pub struct Request {
     pub guard: RequestGuard,
     /// Its place in the windows of the key's limits.
     pub permit: RatePermit,
+    /// Its leave to be under way.
+    pub door: Permit,
     /// When it arrived.
     pub arrived_at: UnixMs,
     /// When it arrived, on the clock deadlines are measured by.

@@ -6,15 +6,17 @@ use std::sync::atomic::Ordering;
 use tokio::time::{Instant, timeout};
 use trunkline_domain::error::Fault;
 use trunkline_domain::id::RequestId;
-use trunkline_domain::{Error, ErrorKind, Operation};
+use trunkline_domain::{Dialect, Error, ErrorKind, Operation};
+use trunkline_wire::codec_for;
 use uuid::Uuid;
 
-use crate::admit::{Admitted, admit};
+use crate::admit::{Admitted, Entered, admit, announced_tokens};
 use crate::answer::Answer;
 use crate::authenticate::authenticate;
 use crate::core::Core;
 use crate::deliver::stream::Manner;
 use crate::deliver::{self, Refusal};
+use crate::door::{Ask, Permit, Priority, Tenant};
 use crate::inbound::Inbound;
 use crate::request::{Outgoing, Request};
 use crate::{execute, plan};
@@ -37,8 +39,16 @@ pub(crate) async fn serve(core: &Arc<Core>, inbound: Inbound) -> Result<Answer, 
     }
     let snapshot = core.snapshots.current();
     let key = authenticate(&core.keys, &inbound.headers, core.clock.now()).await?;
+    let ask = Ask {
+        tenant: Tenant::of(&key.facts),
+        cost: announced_tokens(&inbound.headers),
+        priority: Priority::default(),
+        deadline: None,
+    };
+    let door = enter(core, ask, inbound.dialect).await?;
+    let entered = Entered { arrived, door };
     let id = RequestId(Uuid::now_v7());
-    let Admitted { mut request, mut outgoing } = admit(core, snapshot, key, id, inbound, arrived).await?;
+    let Admitted { mut request, mut outgoing } = admit(core, snapshot, key, id, inbound, entered).await?;
     if request.operation == Operation::CountTokens {
         return count(request, outgoing).await;
     }
@@ -80,4 +90,15 @@ async fn count(mut request: Request, mut outgoing: Outgoing) -> Result<Answer, R
         }
         Err(error) => Err(deliver::refuse(request, error)),
     }
+}
+
+/// Waits for its turn. The body is still unread: what waits takes no memory for it.
+async fn enter(core: &Core, ask: Ask, dialect: Dialect) -> Result<Permit, Refusal> {
+    core.door.enter(ask).await.map_err(|refusal| {
+        core.metrics.door_refused(refusal.reason);
+        let error = Error::from(refusal);
+        let operation = codec_for(dialect).operation();
+        core.metrics.request_ended(operation, error.status(), Some(error.kind));
+        error.into()
+    })
 }

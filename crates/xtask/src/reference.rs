@@ -122,7 +122,9 @@ const fn when(kind: ErrorKind) -> &'static str {
         ErrorKind::CostUnbounded => {
             "The key has a budget, and the bill of this request cannot be bounded, or has no known price."
         }
-        ErrorKind::RateLimited => "The key's limit of requests, tokens or requests under way is reached.",
+        ErrorKind::RateLimited => {
+            "The key's limit of requests, tokens or requests under way is reached, or its team's part of the queue at the door is full."
+        }
         ErrorKind::NotFound => "There is no such path.",
         ErrorKind::MethodNotAllowed => "The path takes another method; the header `allow` names it.",
         ErrorKind::ModelNotFound => {
@@ -132,7 +134,7 @@ const fn when(kind: ErrorKind) -> &'static str {
         ErrorKind::RequestTooLarge => "The body is larger than `server.limits.body_bytes_max`.",
         ErrorKind::UnsupportedMediaType => "The body is not plain JSON, or it is compressed.",
         ErrorKind::Overloaded => {
-            "Too many requests are under way, or their bodies take all the memory they may."
+            "Too many requests are under way and its turn did not come in time, or bodies take all the memory they may."
         }
         ErrorKind::JournalFull => "The journal has no room, and nothing is sent that could not be recorded.",
         ErrorKind::StoreUnavailable => "The key is not in memory yet and the store did not answer in time.",

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::reader::Table;
+use crate::door::DoorLimits;
 
 /// What the front door accepts at most. `None` where the default follows from the machine's memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,10 @@ pub struct ServerLimits {
     pub connections_max: u32,
     /// Requests under way; by default [`ServerLimits::IN_FLIGHT_MAX`], less on small machines.
     pub in_flight_max: Option<u32>,
+    /// Requests that wait to be under way.
+    pub waiting_max: u32,
+    /// How long one of them waits.
+    pub waiting: Duration,
     /// Upstream attempts of one request.
     pub attempts_max: u8,
     /// Silence after which a waiting stream gets a comment line.
@@ -38,6 +43,10 @@ impl ServerLimits {
     pub const CONNECTIONS_MAX: u32 = 65_536;
     /// Default of `in_flight_max` where memory allows 64 KiB for each.
     pub const IN_FLIGHT_MAX: u32 = 65_536;
+    /// Default of `waiting_max`.
+    pub const WAITING_MAX: u32 = 1_024;
+    /// Default of `waiting_ms`: five seconds.
+    pub const WAITING: Duration = Duration::from_secs(5);
     /// Default of `attempts_max`.
     pub const ATTEMPTS_MAX: u8 = 4;
     /// Default of `heartbeat_ms`: ten seconds.
@@ -56,6 +65,15 @@ impl ServerLimits {
         self.in_flight_max.unwrap_or(fits)
     }
 
+    /// The bounds of the door on a machine with this much memory.
+    pub fn door(&self, memory_bytes: u64) -> DoorLimits {
+        DoorLimits {
+            in_flight_max: self.in_flight_max(memory_bytes),
+            waiting_max: self.waiting_max,
+            waiting: self.waiting,
+        }
+    }
+
     pub(super) fn read(table: &mut Table<'_>) -> Self {
         let defaults = Self::default();
         let limits = Self {
@@ -70,6 +88,8 @@ impl ServerLimits {
                 .number("connections_max", 1..=1_000_000)
                 .unwrap_or(defaults.connections_max),
             in_flight_max: table.number("in_flight_max", 1..=1_000_000),
+            waiting_max: table.number("waiting_max", 0..=65_536).unwrap_or(defaults.waiting_max),
+            waiting: milliseconds(table, "waiting_ms", 0..=60_000).unwrap_or(defaults.waiting),
             attempts_max: attempts_max(table).unwrap_or(defaults.attempts_max),
             heartbeat: heartbeat(table).unwrap_or(defaults.heartbeat),
         };
@@ -92,6 +112,8 @@ impl Default for ServerLimits {
             header_read_timeout: Self::HEADER_READ_TIMEOUT,
             connections_max: Self::CONNECTIONS_MAX,
             in_flight_max: None,
+            waiting_max: Self::WAITING_MAX,
+            waiting: Self::WAITING,
             attempts_max: Self::ATTEMPTS_MAX,
             heartbeat: Self::HEARTBEAT,
         }

@@ -96,6 +96,8 @@ pub const TABLES: &[TableReference] = &[
             key("header_read_timeout_ms", "ms, 100 to 600000", "10000", "Time to send a request's headers."),
             key("connections_max", "1 to 1000000", "65536", "Open client connections."),
             key("in_flight_max", "1 to 1000000", "memory / 64 KiB, at most 65536", "Requests under way."),
+            key("waiting_max", "0 to 65536", "1024", "Requests that wait to be under way."),
+            key("waiting_ms", "ms, 0 to 60000", "5000", "How long one of them waits at most."),
             key("attempts_max", "1 to 16", "4", "Upstream attempts of one request."),
             key(
                 "heartbeat_ms",

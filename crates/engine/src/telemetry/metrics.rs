@@ -10,6 +10,8 @@ use prometheus_client::registry::Registry;
 use trunkline_domain::ledger::{AttemptOpening, Settlement};
 use trunkline_domain::{ErrorKind, Operation, Text};
 
+use crate::door::{DoorFigures, Reason};
+
 /// Every metric.
 #[derive(Debug)]
 pub struct Metrics {
@@ -26,6 +28,10 @@ pub struct Metrics {
     journal_bytes: Gauge,
     journal_refused: Gauge,
     config_reload_failed: Gauge,
+    door_refused: Family<DoorLabels, Counter>,
+    door_in_flight: Gauge,
+    door_waiting: Gauge,
+    door_limit: Gauge,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -46,6 +52,11 @@ struct AttemptLabels {
 struct TargetLabels {
     provider: Name,
     model: Name,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct DoorLabels {
+    reason: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -76,6 +87,8 @@ pub struct Gauges {
     pub journal_bytes: u64,
     /// Records that the store refused, set aside beside the journal.
     pub journal_refused: u64,
+    /// The door.
+    pub door: DoorFigures,
 }
 
 const DURATION_BUCKETS_S: [f64; 14] =
@@ -101,6 +114,10 @@ impl Default for Metrics {
             journal_bytes: Gauge::default(),
             journal_refused: Gauge::default(),
             config_reload_failed: Gauge::default(),
+            door_refused: Family::default(),
+            door_in_flight: Gauge::default(),
+            door_waiting: Gauge::default(),
+            door_limit: Gauge::default(),
         };
         let registry = &mut metrics.registry;
         registry.register(
@@ -140,11 +157,25 @@ impl Default for Metrics {
         registry.register("journal_refused_records", help, metrics.journal_refused.clone());
         let help = "1 while the configuration file on disk is refused and the last good one is in force";
         registry.register("config_reload_failed", help, metrics.config_reload_failed.clone());
+        metrics.register_door();
         metrics
     }
 }
 
 impl Metrics {
+    fn register_door(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "door_refused",
+            "Requests that were not let in, by reason",
+            self.door_refused.clone(),
+        );
+        registry.register("door_in_flight", "Requests under way", self.door_in_flight.clone());
+        registry.register("door_waiting", "Requests that wait to be let in", self.door_waiting.clone());
+        let help = "Requests that may be under way; lower while the gateway's threads are late";
+        registry.register("door_limit", help, self.door_limit.clone());
+    }
+
     /// A request ended, one way or another.
     pub fn request_ended(&self, operation: Operation, status: u16, error: Option<ErrorKind>) {
         let error = error.map_or("none", |kind| kind.facts().code);
@@ -186,6 +217,11 @@ impl Metrics {
         }
     }
 
+    /// A request was not let in.
+    pub fn door_refused(&self, reason: Reason) {
+        self.door_refused.get_or_create(&DoorLabels { reason: reason.as_str() }).inc();
+    }
+
     /// Whether the configuration on disk was refused at the last reload.
     pub fn reload(&self, outcome: ReloadOutcome) {
         self.config_reload_failed.set(i64::from(outcome == ReloadOutcome::Refused));
@@ -198,6 +234,9 @@ impl Metrics {
         self.journal_records.set(clamp(gauges.journal_records));
         self.journal_bytes.set(clamp(gauges.journal_bytes));
         self.journal_refused.set(clamp(gauges.journal_refused));
+        self.door_in_flight.set(gauges.door.in_flight.into());
+        self.door_waiting.set(gauges.door.waiting.into());
+        self.door_limit.set(gauges.door.limit.into());
         let mut text = String::new();
         // Writing to a string cannot fail; a half-written text would be no better than what is there.
         prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap_or_default();

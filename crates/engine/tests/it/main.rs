@@ -11,6 +11,8 @@ mod clouds;
 #[cfg(test)]
 mod discovery;
 #[cfg(test)]
+mod door;
+#[cfg(test)]
 mod examples;
 #[cfg(test)]
 mod failover;

@@ -117,11 +117,13 @@ impl Rig {
         let (journal, _) = Journal::open(JournalOptions::new(folder.path())).unwrap();
         let store = Arc::new(MemoryStore::new());
         tokio::spawn(journal.drainer().run(store.clone(), std::future::pending()));
+        let loaded = load(toml);
+        let door = loaded.config.server.limits.door(1 << 30);
         let configurator = Configurator::new(
             network,
             Arc::new(Sandbox::new(7)),
             Arc::new(Env),
-            load(toml),
+            loaded,
             Arc::new(Catalogue::embedded().unwrap()),
         );
         let snapshot = configurator.first().await.unwrap();
@@ -133,6 +135,7 @@ impl Rig {
             ledger: store.clone(),
             journal,
             clock: clock.clone(),
+            door,
         });
         engine.keys().load().await.unwrap();
         let (key, secret) = mint::key(spec, OrganisationId::FIRST, clock.now());

@@ -5,7 +5,7 @@ const UNKNOWN_BYTES: u64 = 1 << 30;
 
 /// The memory this process may use, in bytes: the machine's, or its control group's where that is less (proc(5),
 /// <https://docs.kernel.org/admin-guide/cgroup-v2.html>).
-pub(super) fn memory_bytes() -> u64 {
+pub(crate) fn memory_bytes() -> u64 {
     let read = |path: &str| std::fs::read_to_string(path).ok();
     let machine = read("/proc/meminfo").and_then(|text| total(&text));
     let group = read("/sys/fs/cgroup/memory.max").and_then(|text| text.trim().parse().ok());

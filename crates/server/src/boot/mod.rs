@@ -8,7 +8,7 @@ mod configuration;
 mod drain;
 mod first_run;
 mod log;
-mod machine;
+pub(crate) mod machine;
 pub(crate) mod storage;
 
 use std::path::PathBuf;
@@ -149,6 +149,11 @@ async fn start(options: ServeOptions, hangup: Signal, way: Way) -> Result<Gatewa
         ledger: storage.store.clone(),
         journal: storage.journal.clone(),
         clock: Arc::new(SystemClock::start()),
+        door: settings.server.limits.door(machine::memory_bytes()),
+    });
+    way.everywhere(|| {
+        let door = engine.door().clone();
+        async move { door.watch().await }
     });
     let first = first_run::prepare(&engine, &storage.store, &settings.server.data_dir).await?;
     let reloader = Arc::new(Reloader::new(engine.clone(), path, written).having_seen(seen));

@@ -24,6 +24,7 @@ use super::failure::Failure;
 use super::place::Place;
 use super::world;
 use crate::admin::{AdminState, control_router};
+use crate::boot::machine;
 use crate::boot::storage::{journal_options, store_options};
 use crate::reload::Reloader;
 
@@ -83,6 +84,7 @@ impl Files {
             ledger: store.clone(),
             journal: journal.clone(),
             clock: Arc::new(SystemClock::start()),
+            door: settings.server.limits.door(machine::memory_bytes()),
         });
         let reloader = Reloader::new(engine.clone(), place.config_path(), settings);
         let router = control_router(AdminState::new(engine, store.clone(), Arc::new(reloader)));

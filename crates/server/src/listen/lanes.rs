@@ -80,6 +80,13 @@ fn run(runtime: Runtime, end: &CancellationToken) {
 }
 
 impl Way {
+    /// Runs one of these on each thread, until the threads end.
+    pub(crate) fn everywhere<F: Future<Output = ()> + Send + 'static>(&self, make: impl Fn() -> F) {
+        for lane in self.0.iter() {
+            drop(lane.runtime.spawn(make()));
+        }
+    }
+
     /// A place on the thread with the fewest connections.
     pub(super) fn place(&self) -> Option<Place> {
         let lane = self.0.iter().min_by_key(|lane| lane.connections.load(Ordering::Relaxed))?;
