@@ -144,9 +144,10 @@ impl Decoder {
     ) -> Result<(), AnswerProblem> {
         self.block_stop(events)?;
         let kind = match start {
-            Start { call: Some(start), .. } if is_callers(&start) => {
-                let form = if start.kind.is_some() { form::TYPED } else { 0 };
-                let (id, name) = start.id.zip(start.name).ok_or(AnswerProblem::Malformed)?;
+            Start { call: Some(ToolStart { id: Some(id), name: Some(name), kind, .. }), .. }
+                if is_callers(kind.as_ref()) =>
+            {
+                let form = if kind.is_some() { form::TYPED } else { 0 };
                 let (kind, arguments) = (ToolCallKind::Function, "".into());
                 let call = ToolCall { id: id.0, name: name.0, kind, arguments };
                 let extras = Extras::new(DIALECT, form, Vec::new());
@@ -389,8 +390,8 @@ impl StreamDecoder for Decoder {
 }
 
 /// Whether a call is for the caller to run.
-fn is_callers(start: &ToolStart) -> bool {
-    start.kind.as_ref().is_none_or(|kind| &*kind.0 == "tool_use")
+fn is_callers(kind: Option<&Str>) -> bool {
+    kind.is_none_or(|kind| &*kind.0 == "tool_use")
 }
 
 fn within(bytes: usize) -> Result<(), AnswerProblem> {
