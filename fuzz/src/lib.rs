@@ -17,6 +17,7 @@ mod answers;
 mod dice;
 mod envelope;
 mod framing;
+mod http1;
 mod relay;
 mod requests;
 mod splice;
@@ -35,6 +36,7 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("envelope", envelope::check),
     ("framing", framing::check),
+    ("http1", http1::check),
     ("splice", splice::check),
     ("relay", relay::check),
     ("requests", requests::check),

@@ -2,6 +2,7 @@
 //! never a body.
 
 use std::error::Error as _;
+use std::io;
 
 use h2::Reason;
 use trunkline_domain::attempt::Cause;
@@ -16,6 +17,11 @@ pub(crate) fn failed(cause: Cause, message: impl Into<String>) -> DispatchError 
 /// What became of a request that was handed to a connection and got no response.
 pub(crate) fn of_exchange(error: &hyper::Error) -> DispatchError {
     failed(cause_of(error), words(error))
+}
+
+/// What broke a connection between the request's first byte and the response's head.
+pub(crate) fn of_io(error: &io::Error) -> DispatchError {
+    failed(if alert(error) { Cause::TlsFailed } else { Cause::Cut }, error.to_string())
 }
 
 /// Whether the server said that it has not processed the request: `REFUSED_STREAM` (RFC 9113 §8.7), or a `GOAWAY` that
@@ -43,17 +49,17 @@ fn cause_of(error: &hyper::Error) -> Cause {
     if garbage {
         return Cause::Malformed;
     }
-    // The alert of a server that wants a client certificate, or refuses the connection otherwise, comes after the
-    // handshake in TLS 1.3; it is sent before any request is read.
-    if tls_alert(error) { Cause::TlsFailed } else { Cause::Cut }
+    let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    if io.is_some_and(alert) { Cause::TlsFailed } else { Cause::Cut }
 }
 
 fn h2_error(error: &hyper::Error) -> Option<&h2::Error> {
     error.source()?.downcast_ref()
 }
 
-fn tls_alert(error: &hyper::Error) -> bool {
-    let inner =
-        || error.source()?.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>();
-    matches!(inner(), Some(rustls::Error::AlertReceived(_)))
+/// The alert of a server that wants a client certificate, or refuses the connection otherwise, comes after the handshake in
+/// TLS 1.3; it is sent before any request is read.
+fn alert(error: &io::Error) -> bool {
+    let tls = error.get_ref().and_then(|source| source.downcast_ref::<rustls::Error>());
+    matches!(tls, Some(rustls::Error::AlertReceived(_)))
 }

@@ -19,6 +19,7 @@ pub mod frame;
 pub mod framing;
 pub mod gemini;
 pub mod headers;
+pub mod http1;
 mod json;
 mod ollama;
 mod openai;

@@ -7,15 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::runtime::{self, Handle};
-use tokio::task::AbortHandle;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 use trunkline_domain::attempt::Cause;
 
-use super::PoolLimits;
 use super::origin::OriginPool;
+use super::{PoolLimits, http1};
 use crate::body::RequestBody;
 use crate::cause::{failed, of_exchange};
 use crate::connect::Connected;
@@ -31,53 +30,25 @@ const WINDOW_MAX: u32 = (1 << 31) - 1;
 
 /// The right to use a connection for one exchange.
 pub(super) enum Lease {
-    Http1(Http1),
+    Http1(http1::Connection),
     Http2(Stream),
 }
 
 impl Lease {
-    pub(super) fn address(&self) -> SocketAddr {
-        match self {
-            Self::Http1(connection) => connection.address,
-            Self::Http2(stream) => stream.address,
-        }
-    }
-
     /// Whether it is driven by another thread's runtime and could be by this one's.
     pub(super) fn is_borrowed(&self) -> bool {
         match self {
-            Self::Http1(connection) => connection.home != Handle::current().id(),
+            Self::Http1(connection) => connection.home() != Handle::current().id(),
             Self::Http2(_) => false,
         }
     }
 
-    /// After a clean end of the exchange.
+    /// Unused.
     pub(super) fn give_back(self, pool: &OriginPool) {
         match self {
             Self::Http1(connection) => pool.keep(connection),
             Self::Http2(_) => {}
         }
-    }
-}
-
-/// An HTTP/1.1 connection. Dropping it closes the socket, whatever it was doing.
-pub(super) struct Http1 {
-    pub(super) sender: http1::SendRequest<RequestBody>,
-    driver: AbortHandle,
-    address: SocketAddr,
-    /// The runtime that drives it: for a request that runs there too, nothing goes from thread to thread.
-    home: runtime::Id,
-}
-
-impl Http1 {
-    pub(super) fn home(&self) -> runtime::Id {
-        self.home
-    }
-}
-
-impl Drop for Http1 {
-    fn drop(&mut self) {
-        self.driver.abort();
     }
 }
 
@@ -89,6 +60,10 @@ pub(super) struct Stream {
 }
 
 impl Stream {
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The server takes no more streams on this connection; those under way go on.
     pub(super) fn retire(&self) {
         self.load.retired.store(true, Ordering::Relaxed);
@@ -138,18 +113,6 @@ impl Http2 {
         self.load.streams.fetch_add(1, Ordering::Relaxed);
         Stream { sender: self.sender.clone(), load: Arc::clone(&self.load), address: self.address }
     }
-}
-
-pub(super) async fn http1(connected: Connected) -> Result<Http1, DispatchError> {
-    let io = TokioIo::new(connected.transport);
-    let (sender, connection) = http1::handshake(io).await.map_err(|error| of_handshake(&error))?;
-    let driver = tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "connection ended");
-        }
-    });
-    let home = Handle::current().id();
-    Ok(Http1 { sender, driver: driver.abort_handle(), address: connected.address, home })
 }
 
 pub(super) async fn http2(connected: Connected, limits: &PoolLimits) -> Result<Http2, DispatchError> {

@@ -1,7 +1,8 @@
 //! One exchange: a request on a connection, the wait for the response's head, and the body as it arrives.
 //!
-//! A request is sent again only when it certainly never reached the application: the connection closed before its
-//! first byte was written, or an HTTP/2 server said that it did not process the stream.
+//! A request is sent again only when it certainly never reached the application: an HTTP/2 connection closed before its
+//! first byte was written, or the server said that it did not process the stream. Over HTTP/1.1 (`http1`) a connection
+//! that has ended is found so before anything is written.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,29 +11,37 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, TRANSFER_ENCODING};
-use http::uri::Scheme as UriScheme;
-use http::{HeaderValue, Request, Uri, Version};
+use http::uri::{PathAndQuery, Scheme as UriScheme};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use trunkline_domain::attempt::Cause;
+use trunkline_wire::splice::SplicedBody;
 
-use super::Shared;
-use super::connection::Lease;
-use super::origin::OriginPool;
+use super::connection::{Lease, Stream};
+use super::{Shared, http1};
 use crate::body::RequestBody;
 use crate::cause::{failed, of_exchange, unprocessed};
-use crate::connect::authorization;
 use crate::dispatch::{BodyError, ByteStream, Call, DispatchError, Response, ResponseBytes};
 use crate::origin::{Origin, Scheme};
 
-/// Connections one request is tried on while none of them takes it.
+/// HTTP/2 connections one request is tried on while none of them takes it.
 const CONNECTIONS_TRIED_MAX: usize = 4;
 
-/// What became of a request on one connection.
+/// A request as it is on every connection.
+pub(super) struct Outgoing {
+    pub(super) method: Method,
+    pub(super) path: PathAndQuery,
+    /// None that say how the connection is used or where the body ends.
+    pub(super) headers: HeaderMap,
+    pub(super) body: SplicedBody,
+}
+
+/// What became of a request on one HTTP/2 connection.
 enum Sent {
     Answered(http::Response<Incoming>),
-    /// It certainly never reached the application; the request is ready for another connection.
-    Untouched(Request<RequestBody>, DispatchError),
+    /// It certainly never reached the application.
+    Untouched(DispatchError),
     Failed(DispatchError),
 }
 
@@ -41,20 +50,21 @@ pub(super) async fn run(shared: &Arc<Shared>, call: Call) -> Result<Response, Di
     let origin = Arc::clone(&call.origin);
     let pool = shared.pool(&origin);
     pool.call();
-    let mut request = request(call)?;
+    let outgoing = Outgoing::of(call)?;
     let mut last = None;
     for _ in 0..CONNECTIONS_TRIED_MAX {
-        let mut lease = shared.lease(&origin, &pool, connect_timeout).await?;
-        match send(&mut lease, &origin, request, headers_timeout).await {
-            Sent::Answered(response) => return Ok(answer(response, lease, pool)),
+        let mut stream = match shared.lease(&origin, &pool, connect_timeout).await? {
+            Lease::Http1(connection) => {
+                return http1::exchange(connection, outgoing, &origin, pool, headers_timeout).await;
+            }
+            Lease::Http2(stream) => stream,
+        };
+        match send(&mut stream, &origin, &outgoing, headers_timeout).await {
+            Sent::Answered(response) => return Ok(answer(response, stream)),
             Sent::Failed(error) => return Err(error),
-            Sent::Untouched(same, error) => {
+            Sent::Untouched(error) => {
                 tracing::debug!(%origin, %error, "the connection was gone, taking another");
-                match &lease {
-                    Lease::Http1(_) => pool.drop_idle(),
-                    Lease::Http2(stream) => stream.retire(),
-                }
-                request = same;
+                stream.retire();
                 last = Some(error.message);
             }
         }
@@ -62,55 +72,56 @@ pub(super) async fn run(shared: &Arc<Shared>, call: Call) -> Result<Response, Di
     Err(failed(Cause::ConnectFailed, last.unwrap_or_default()))
 }
 
-/// The request as it is on every connection.
-fn request(call: Call) -> Result<Request<RequestBody>, DispatchError> {
-    let path = call
-        .origin
-        .path(call.path)
-        .map_err(|_| failed(Cause::Internal, "the request's path is not a valid one"))?;
-    let mut request = Request::new(RequestBody::new(call.body));
-    *request.method_mut() = call.method;
-    *request.uri_mut() = Uri::from(path);
-    let mut headers = call.headers;
-    if let Some((name, value)) = call.authorization {
-        headers.insert(name, value);
+impl Outgoing {
+    fn of(call: Call) -> Result<Self, DispatchError> {
+        let path = call
+            .origin
+            .path(call.path)
+            .map_err(|_| failed(Cause::Internal, "the request's path is not a valid one"))?;
+        let mut headers = call.headers;
+        if let Some((name, value)) = call.authorization {
+            headers.insert(name, value);
+        }
+        headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
+        // The body's length is exact and written by the connection.
+        headers.remove(CONTENT_LENGTH);
+        headers.remove(TRANSFER_ENCODING);
+        headers.remove(PROXY_AUTHORIZATION);
+        headers.remove(HOST);
+        Ok(Self { method: call.method, path, headers, body: call.body })
     }
-    headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
-    // The body's length is exact and written by the connection.
-    headers.remove(CONTENT_LENGTH);
-    headers.remove(TRANSFER_ENCODING);
-    headers.remove(PROXY_AUTHORIZATION);
-    headers.remove(HOST);
-    *request.headers_mut() = headers;
-    Ok(request)
+
+    /// With HTTP/2's pseudo-headers.
+    fn http2(&self, origin: &Origin) -> Result<Request<RequestBody>, http::Error> {
+        let mut parts = Uri::from(self.path.clone()).into_parts();
+        parts.scheme =
+            Some(if origin.scheme() == Scheme::Https { UriScheme::HTTPS } else { UriScheme::HTTP });
+        parts.authority = Some(origin.authority().clone());
+        let mut request = Request::new(RequestBody::new(self.body.clone()));
+        *request.uri_mut() = Uri::from_parts(parts)?;
+        *request.method_mut() = self.method.clone();
+        *request.version_mut() = Version::HTTP_2;
+        *request.headers_mut() = self.headers.clone();
+        Ok(request)
+    }
 }
 
-async fn send(
-    lease: &mut Lease,
-    origin: &Origin,
-    mut request: Request<RequestBody>,
-    headers_timeout: Duration,
-) -> Sent {
-    if let Err(error) = shape(&mut request, origin, lease) {
-        return Sent::Failed(failed(Cause::Internal, format!("the request cannot be written: {error}")));
-    }
+async fn send(stream: &mut Stream, origin: &Origin, outgoing: &Outgoing, headers_timeout: Duration) -> Sent {
+    let request = match outgoing.http2(origin) {
+        Ok(request) => request,
+        Err(error) => {
+            return Sent::Failed(failed(Cause::Internal, format!("the request cannot be written: {error}")));
+        }
+    };
     let upload = request.body().upload();
     let sending = async {
-        match lease {
-            Lease::Http1(connection) => match connection.sender.try_send_request(request).await {
-                Ok(response) => Sent::Answered(response),
-                Err(mut refused) => sort(refused.take_message(), &refused.into_error()),
-            },
-            Lease::Http2(stream) => {
-                let spare = request.clone();
-                match stream.sender.try_send_request(request).await {
-                    Ok(response) => Sent::Answered(response),
-                    Err(mut refused) => {
-                        let unsent = refused.take_message();
-                        let error = refused.into_error();
-                        sort(unsent.or_else(|| unprocessed(&error).then_some(spare)), &error)
-                    }
-                }
+        match stream.sender.try_send_request(request).await {
+            Ok(response) => Sent::Answered(response),
+            Err(mut refused) => {
+                let unsent = refused.take_message().is_some();
+                let error = refused.into_error();
+                let typed = of_exchange(&error);
+                if unsent || unprocessed(&error) { Sent::Untouched(typed) } else { Sent::Failed(typed) }
             }
         }
     };
@@ -124,64 +135,17 @@ async fn send(
     }
 }
 
-fn sort(unsent: Option<Request<RequestBody>>, error: &hyper::Error) -> Sent {
-    let typed = of_exchange(error);
-    match unsent {
-        Some(request) => Sent::Untouched(request.map(|body| body.clone()), typed),
-        None => Sent::Failed(typed),
-    }
-}
-
-/// Writes the request's target as this connection wants it: the path alone with a `host` header, the whole URL for a
-/// proxy (RFC 9112 §3.2.2) and for HTTP/2's pseudo-headers.
-fn shape(request: &mut Request<RequestBody>, origin: &Origin, lease: &Lease) -> Result<(), http::Error> {
-    let http2 = matches!(lease, Lease::Http2(_));
-    let forwarded = origin.proxy().filter(|_| origin.scheme() == Scheme::Http);
-    if http2 || forwarded.is_some() {
-        let mut parts = std::mem::take(request.uri_mut()).into_parts();
-        parts.scheme =
-            Some(if origin.scheme() == Scheme::Https { UriScheme::HTTPS } else { UriScheme::HTTP });
-        parts.authority = Some(origin.authority().clone());
-        *request.uri_mut() = Uri::from_parts(parts)?;
-    } else if request.uri().scheme().is_some() {
-        let path =
-            request.uri().path_and_query().cloned().unwrap_or(http::uri::PathAndQuery::from_static("/"));
-        *request.uri_mut() = Uri::from(path);
-    }
-    if http2 {
-        *request.version_mut() = Version::HTTP_2;
-        request.headers_mut().remove(HOST);
-        return Ok(());
-    }
-    *request.version_mut() = Version::HTTP_11;
-    request.headers_mut().insert(HOST, origin.host_header().clone());
-    if let Some(value) = forwarded.map(|proxy| authorization(proxy)).transpose()?.flatten() {
-        request.headers_mut().insert(PROXY_AUTHORIZATION, value);
-    }
-    Ok(())
-}
-
-fn answer(response: http::Response<Incoming>, lease: Lease, pool: Arc<OriginPool>) -> Response {
+fn answer(response: http::Response<Incoming>, stream: Stream) -> Response {
     let (head, incoming) = response.into_parts();
-    let address = Some(lease.address());
-    let body = Body { incoming, lease: Some(lease), pool };
+    let address = Some(stream.address());
+    let body = Body { incoming, stream: Some(stream) };
     Response { status: head.status.as_u16(), headers: head.headers, body: ResponseBytes::new(body), address }
 }
 
-/// A response's body. Holds the connection until its end, and gives it back then; dropped before, it closes the
-/// connection or resets the stream.
+/// A response's body over HTTP/2. Holds the stream's place until its end; dropped before, it resets the stream.
 struct Body {
     incoming: Incoming,
-    lease: Option<Lease>,
-    pool: Arc<OriginPool>,
-}
-
-impl Body {
-    fn give_back(&mut self) {
-        if let Some(lease) = self.lease.take() {
-            lease.give_back(&self.pool);
-        }
-    }
+    stream: Option<Stream>,
 }
 
 impl ByteStream for Body {
@@ -193,22 +157,14 @@ impl ByteStream for Body {
                     Err(_trailers) => continue,
                 },
                 Some(Err(error)) => {
-                    self.lease = None;
+                    self.stream = None;
                     Poll::Ready(Some(Err(BodyError(crate::cause::words(&error)))))
                 }
                 None => {
-                    self.give_back();
+                    self.stream = None;
                     Poll::Ready(None)
                 }
             };
-        }
-    }
-}
-
-impl Drop for Body {
-    fn drop(&mut self) {
-        if self.incoming.is_end_stream() {
-            self.give_back();
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod connection;
 mod exchange;
+mod http1;
 mod origin;
 
 use std::sync::{Arc, Weak};
@@ -147,7 +148,7 @@ impl Shared {
         pool: &Arc<OriginPool>,
         connect_timeout: Duration,
     ) -> Result<Lease, DispatchError> {
-        if let Some(lease) = pool.checkout().await {
+        if let Some(lease) = pool.checkout() {
             if lease.is_borrowed() && pool.borrowed() {
                 let (shared, origin, pool) = (Arc::clone(self), Arc::clone(origin), Arc::clone(pool));
                 tokio::spawn(async move { shared.add(&origin, &pool, connect_timeout).await });
@@ -176,7 +177,7 @@ impl Shared {
     async fn open(&self, origin: &Origin, pool: &Arc<OriginPool>) -> Result<Lease, DispatchError> {
         if pool.speaks() != Some(Protocol::Http1) {
             let turn = pool.opening.lock().await;
-            if let Some(lease) = pool.checkout().await {
+            if let Some(lease) = pool.checkout() {
                 return Ok(lease);
             }
             if pool.speaks() != Some(Protocol::Http1) {
@@ -194,7 +195,7 @@ impl Shared {
         match connected.protocol {
             Protocol::Http1 => {
                 pool.learn(Protocol::Http1);
-                connection::http1(connected).await.map(Lease::Http1)
+                Ok(Lease::Http1(http1::Connection::new(connected)))
             }
             Protocol::Http2 => {
                 let connection = connection::http2(connected, &self.limits).await?;

@@ -5,16 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::PoolLimits;
-use super::connection::{Http1, Http2, Lease};
+use super::connection::{Http2, Lease};
+use super::http1::Connection;
 use crate::connect::Protocol;
 use crate::origin::{Origin, Scheme};
-
-/// A connection whose response has been read to its end is ready for the next request within microseconds. One that is
-/// not by then is still sending a request nobody wanted to the end, and is closed.
-const SETTLE: Duration = Duration::from_millis(5);
 
 /// A request on a connection of another thread is a little slower than on one of its own, but faster than a new
 /// connection: after so many, one is opened beside.
@@ -51,7 +48,7 @@ pub(super) enum Left {
 }
 
 struct Idle {
-    connection: Http1,
+    connection: Connection,
     since: Instant,
 }
 
@@ -105,15 +102,12 @@ impl OriginPool {
     }
 
     /// A connection that is there and has room.
-    pub(super) async fn checkout(&self) -> Option<Lease> {
+    pub(super) fn checkout(&self) -> Option<Lease> {
         if let Some(lease) = self.share_existing() {
             return Some(lease);
         }
         while let Some(mut connection) = self.pop_idle() {
-            if connection.sender.is_ready() {
-                return Some(Lease::Http1(connection));
-            }
-            if matches!(timeout(SETTLE, connection.sender.ready()).await, Ok(Ok(()))) {
+            if connection.is_idle() {
                 return Some(Lease::Http1(connection));
             }
         }
@@ -132,13 +126,13 @@ impl OriginPool {
     }
 
     /// One of this thread's where there is one.
-    fn pop_idle(&self) -> Option<Http1> {
+    fn pop_idle(&self) -> Option<Connection> {
         let here = Handle::current().id();
         let mut state = self.state();
         while let Some(last) = state.idle.len().checked_sub(1) {
             let own = state.idle.iter().rposition(|idle| idle.connection.home() == here);
             let idle = state.idle.remove(own.unwrap_or(last));
-            if !idle.connection.sender.is_closed() && idle.since.elapsed() < self.limits.idle_timeout {
+            if idle.since.elapsed() < self.limits.idle_timeout {
                 return Some(idle.connection);
             }
         }
@@ -153,21 +147,13 @@ impl OriginPool {
     }
 
     /// Takes an HTTP/1.1 connection back.
-    pub(super) fn keep(&self, connection: Http1) {
-        if connection.sender.is_closed() {
-            return;
-        }
+    pub(super) fn keep(&self, mut connection: Connection) {
+        connection.rest();
         let mut state = self.state();
         state.idle.push(Idle { connection, since: Instant::now() });
         if state.idle.len() > self.limits.idle_per_origin {
             state.idle.remove(0);
         }
-    }
-
-    /// Closes every idle HTTP/1.1 connection: the one used last was found dead, and the others are older.
-    pub(super) fn drop_idle(&self) {
-        let idle = std::mem::take(&mut self.state().idle);
-        drop(idle);
     }
 
     /// Adds an HTTP/2 connection and takes its first stream.
@@ -185,9 +171,9 @@ impl OriginPool {
         let called_lately = self.called_lately();
         let mut spared = called_lately;
         let mut state = self.state();
-        state.idle.retain(|idle| {
-            !idle.connection.sender.is_closed() && idle.since.elapsed() < self.limits.idle_timeout
-        });
+        state
+            .idle
+            .retain_mut(|idle| idle.connection.is_idle() && idle.since.elapsed() < self.limits.idle_timeout);
         state.shared.retain(|connection| {
             let unused =
                 connection.unused_since().is_some_and(|since| since.elapsed() >= self.limits.idle_timeout);

@@ -123,5 +123,6 @@ async fn a_reader_who_stops_stops_the_server() {
     while read < written {
         read += response.body.next().await.unwrap().unwrap().len();
     }
+    stream.writable().await.unwrap();
     assert!(write_until_full(&stream) > 0);
 }

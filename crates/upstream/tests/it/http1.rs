@@ -223,7 +223,7 @@ async fn a_redirect_is_handed_back() {
 
 #[tokio::test]
 async fn an_early_answer_is_read_although_the_upload_is_not() {
-    let (address, _) = serve(|mut stream, _| async move {
+    let (address, connections) = serve(|mut stream, _| async move {
         stream.read_u8().await.unwrap();
         stream.write_all(b"HTTP/1.1 413 Too Large\r\ncontent-length: 3\r\n\r\nbig").await.unwrap();
         // Keeps the connection open without reading on.
@@ -231,11 +231,13 @@ async fn an_early_answer_is_read_although_the_upload_is_not() {
     })
     .await;
     let (pools, origin) = (pools(), at("http", address));
-    for _ in 0..2 {
+    for round in 1..=2 {
         let mut call = call(&origin);
         call.body = bytes::Bytes::from(vec![b' '; 32 << 20]).into();
         let (status, body) = exchange(&pools, call).await.unwrap();
         assert_eq!((status, body.as_ref()), (413, b"big".as_slice()));
+        // It waits for the rest of a request that nobody sends: not a connection for the next.
+        assert_eq!(connections.load(Ordering::SeqCst), round);
     }
 }
 

@@ -17,5 +17,6 @@ mod fetching;
 mod http1;
 mod http2;
 mod proxying;
+mod reuse;
 mod support;
 mod tls;
