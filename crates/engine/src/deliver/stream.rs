@@ -3,7 +3,6 @@
 //! One state machine, polled by the connection that reads it: back-pressure reaches the provider because nothing is
 //! read that is not asked for. Dropping it at any instant settles what is under way.
 
-use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -48,10 +47,15 @@ impl Manner {
     }
 }
 
+/// What is there at once is handed on at once, up to so many bytes: an event alone costs the same write as twenty.
+const JOINED_MAX: usize = 16 * 1024;
+
 /// The body of a streamed answer.
 pub struct EventStream {
     state: State,
-    ready: VecDeque<Bytes>,
+    ready: Vec<Bytes>,
+    /// Bytes in `ready`.
+    ready_len: usize,
     manner: Manner,
     array: JsonArrayWriter,
     last_sent: Instant,
@@ -122,7 +126,8 @@ impl EventStream {
         let now = Instant::now();
         Self {
             state: State::Ended,
-            ready: VecDeque::new(),
+            ready: Vec::new(),
+            ready_len: 0,
             manner,
             array: JsonArrayWriter::default(),
             last_sent: now,
@@ -134,11 +139,11 @@ impl EventStream {
     /// The next bytes; `None` at the end.
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
         loop {
-            if let Some(bytes) = self.ready.pop_front() {
-                return Poll::Ready(Some(bytes));
+            if self.ready_len >= JOINED_MAX {
+                return Poll::Ready(self.join());
             }
             let progress = match &mut self.state {
-                State::Ended => return Poll::Ready(None),
+                State::Ended => return Poll::Ready(self.join()),
                 State::Waiting(pending) => match pending.as_mut().poll(context) {
                     Poll::Ready((request, result)) => {
                         self.decided(request, result);
@@ -150,6 +155,7 @@ impl EventStream {
             };
             match progress {
                 Poll::Ready(piece) => self.take(piece),
+                Poll::Pending if !self.ready.is_empty() => return Poll::Ready(self.join()),
                 Poll::Pending => {
                     if self.poll_timer(context).is_pending() {
                         return Poll::Pending;
@@ -168,15 +174,32 @@ impl EventStream {
                 self.array.element(&Frame::of_event(bytes)).unwrap_or(Bytes::from_static(b"\n"))
             }
         };
+        self.queue(bytes);
+    }
+
+    fn queue(&mut self, bytes: Bytes) {
         if !bytes.is_empty() {
-            self.ready.push_back(bytes);
+            self.ready_len += bytes.len();
+            self.ready.push(bytes);
         }
+    }
+
+    /// All that is ready, in one piece; `None` where that is nothing.
+    fn join(&mut self) -> Option<Bytes> {
+        self.ready_len = 0;
+        if self.ready.len() > 1 {
+            let joined = self.ready.concat();
+            self.ready.clear();
+            return Some(joined.into());
+        }
+        self.ready.pop()
     }
 
     /// Everything was said.
     fn close(&mut self) {
         if self.manner.framing == Framing::JsonArray {
-            self.ready.push_back(self.array.end());
+            let end = self.array.end();
+            self.queue(end);
         }
     }
 

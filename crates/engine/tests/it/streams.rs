@@ -63,7 +63,8 @@ async fn a_heartbeat_before_the_commit_leaves_failover_possible() {
 #[tokio::test]
 async fn a_caller_who_leaves_mid_stream_is_charged_what_the_provider_bills() {
     let rig = Rig::new(TWO_ACCOUNTS).await;
-    rig.provider("east").push(Script::says("one two three four five six seven eight"));
+    // More than is handed on at once.
+    rig.provider("east").push(Script::says(&"one two three four ".repeat(100)));
     let answer = rig.engine.serve(rig.inbound(Dialect::OpenaiChat, &ask_stream("acme/m"))).await.unwrap();
     let mut body = answer.body;
     body.frame().await.unwrap().unwrap();
