@@ -11,14 +11,14 @@ mod upload;
 use std::future::{Future as _, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use http::Method;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncRead as _, AsyncReadExt as _, ReadBuf};
 use tokio::runtime::{self, Handle};
 use tokio::time::{Instant, sleep};
 use trunkline_domain::attempt::Cause;
@@ -68,13 +68,17 @@ impl Connection {
     /// Whether it is open and silent, as it must be between two exchanges. Asks the runtime what it heard; no system call
     /// where that is nothing.
     pub(super) fn is_idle(&mut self) -> bool {
-        self.buffer.is_empty() && self.poll_read(&mut Context::from_waker(Waker::noop())).is_pending()
+        let mut byte = [0];
+        let mut unasked = ReadBuf::new(&mut byte);
+        let context = &mut Context::from_waker(Waker::noop());
+        self.buffer.is_empty() && Pin::new(&mut self.transport).poll_read(context, &mut unasked).is_pending()
     }
 
     /// Lets go of what one exchange needed and the next may not.
     pub(super) fn rest(&mut self) {
-        self.read_size = READ_MIN;
-        if self.buffer.capacity() > READ_MIN {
+        // What is left of the buffer does not tell how large its allocation is.
+        if self.read_size > READ_MIN {
+            self.read_size = READ_MIN;
             self.buffer = BytesMut::new();
         }
     }
