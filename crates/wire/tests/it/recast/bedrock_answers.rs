@@ -116,13 +116,6 @@ fn garbage_is_no_answer() {
         vec![start(), input("{")],
         vec![start(), delta(0, &json!({ "text": "a" })), input("{")],
         vec![start(), call.clone(), input("{"), block_stop],
-        vec![
-            start(),
-            event(
-                "contentBlockStart",
-                &json!({ "contentBlockIndex": 0, "start": { "toolUse": { "name": "f" } } }),
-            ),
-        ],
         vec![start(), event("contentBlockDelta", &json!({ "delta": {} }))],
         vec![start(), stop(), delta(0, &json!({ "text": "a" }))],
         vec![start(), picture, piece.clone(), piece],
@@ -135,6 +128,24 @@ fn garbage_is_no_answer() {
     }
     let (_, ending) = read(&[start(), event("moonrise", &json!({ "a": 1 })), stop(), metadata()]);
     assert_eq!(ending, Ending::Complete, "what nobody knows is passed over");
+}
+
+#[test]
+fn a_call_without_an_id_is_the_same_streamed_as_buffered() {
+    let call = event(
+        "contentBlockStart",
+        &json!({ "contentBlockIndex": 0, "start": { "toolUse": { "name": "f" } } }),
+    );
+    let input = delta(0, &json!({ "toolUse": { "input": "{}" } }));
+    let (said, ending) = read(&[start(), call, input, stop(), metadata()]);
+    assert_eq!(ending, Ending::Complete);
+    let streamed = fold(said);
+    let whole = br#"{"output":{"message":{"role":"assistant","content":[{"toolUse":{"name":"f","input":{}}}]}},"stopReason":"end_turn"}"#;
+    let buffered = codec(CONVERSE).decode_response(whole, &TOLERANT).unwrap();
+    let kinds =
+        |answer: &ChatResponse| answer.choices[0].parts.iter().map(|it| it.kind.clone()).collect::<Vec<_>>();
+    assert!(matches!(kinds(&streamed)[..], [PartKind::Opaque(_)]), "{streamed:?}");
+    assert_eq!(kinds(&streamed), kinds(&buffered));
 }
 
 #[test]
