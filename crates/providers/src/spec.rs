@@ -143,9 +143,9 @@ pub enum CancelBilling {
 /// How far a provider's file has been proven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// Its fixtures rest on its own documentation or SDK.
+    /// Fixtures hold answers that its own documentation or SDK shows.
     Proven,
-    /// OpenAI-compatible by its own word; nothing here was checked against its documentation.
+    /// No answer of its own was at hand: compatible by its own word, or written from the types of an SDK alone.
     Unverified,
 }
 

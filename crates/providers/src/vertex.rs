@@ -16,7 +16,7 @@ use trunkline_wire::splice::{Edit, EditValue};
 
 use crate::adapter::{Adapter, ErrorAnswer, PrepareError, UpstreamRequest};
 use crate::gemini::Gemini;
-use crate::spec::{Answering, Api, AuthScheme, BaseUrl, Cloud, Proof, ProviderSpec, Target};
+use crate::spec::{Answering, Api, AuthScheme, BaseUrl, Cloud, ProviderSpec, Target};
 
 /// Vertex AI.
 pub(crate) static SPEC: ProviderSpec = ProviderSpec {
@@ -39,7 +39,6 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     listing: None,
     counts_tokens: true,
     adapter: &Vertex,
-    proof: Proof::Proven,
     ..ProviderSpec::COMPATIBLE
 };
 

@@ -158,9 +158,9 @@ const fn when(kind: ErrorKind) -> &'static str {
 }
 
 const PROVIDERS_HEAD: &str = "# Providers\n\n\
-    What `kind` can be in `[providers.NAME]`. *Checked* means that the provider's file rests on its own documentation or \
-    SDK, with fixtures that say where each comes from. The others are compatible by their own word and are shown as \
-    unverified everywhere. Without a configuration file, a provider with a public address is there when one of its \
+    What `kind` can be in `[providers.NAME]`. *Checked* means that answers which its own documentation or SDK shows are \
+    among the fixtures, each with its source. The others are compatible by their own word, or written from an SDK's types \
+    alone, and are shown as unverified everywhere. Without a configuration file, a provider with a public address is there when one of its \
     variables is set; local servers are there when they answer.\n";
 
 /// The sections of the page, in order.
@@ -194,10 +194,11 @@ fn providers() -> String {
         for spec in ALL.iter().filter(|spec| section(spec) == place) {
             _ = writeln!(
                 page,
-                "| `{}` | [{}]({}) | {} | {} | {} | {} |",
+                "| `{}` | [{}]({}){} | {} | {} | {} | {} |",
                 spec.id,
                 spec.name,
                 spec.docs,
+                unverified_mark(spec),
                 address(spec),
                 code_list(spec.env.iter().copied()),
                 code_list(operations(spec).into_iter()),
@@ -206,6 +207,14 @@ fn providers() -> String {
         }
     }
     page
+}
+
+/// For a provider whose section does not say it.
+fn unverified_mark(spec: &ProviderSpec) -> &'static str {
+    match (spec.base_url, spec.proof) {
+        (BaseUrl::PerCustomer(_), Proof::Unverified) => " (unverified)",
+        _ => "",
+    }
 }
 
 fn address(spec: &ProviderSpec) -> String {

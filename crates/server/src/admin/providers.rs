@@ -25,7 +25,7 @@ pub(crate) struct ProviderLine {
     pub(crate) id: String,
     /// Its name.
     pub(crate) name: String,
-    /// `proven`, or `unverified`: nothing here was checked against its documentation.
+    /// `proven`, or `unverified`: no documented answer of its own was at hand.
     pub(crate) proof: String,
     /// What it serves.
     pub(crate) operations: Vec<String>,

@@ -62,7 +62,7 @@ fn show(list: &ProviderList) {
     let proven = list.providers.iter().filter(|provider| provider.proof == "proven").count();
     output::hint("");
     output::hint(&format!(
-        "{proven} proven against their documentation, {} unverified: OpenAI-compatible by their own word; ● there are accounts",
+        "{proven} proven by documented answers, {} unverified: by their own word or an SDK alone; ● there are accounts",
         list.providers.len() - proven
     ));
 }

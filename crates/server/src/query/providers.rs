@@ -39,7 +39,7 @@ struct Provider<'a> {
     status_page_url: Option<()>,
     /// Ours: the provider's registry id.
     kind: &'static str,
-    /// Ours: `proven`, or `unverified` where nothing was checked against its documentation.
+    /// Ours: `proven`, or `unverified` where no documented answer of its own was at hand.
     proof: &'static str,
     /// Ours: where its API is documented.
     docs: &'static str,

@@ -1,5 +1,6 @@
-//! AWS's published vectors (`aws-sig-v4-test-suite`), all but `post-sts-header-after`, whose token is added after the
-//! signature; and signatures that botocore 1.44.8 made for Bedrock's paths.
+//! AWS's published vectors (`aws-sig-v4-test-suite`) but two: `post-sts-header-after`, whose token is added after the
+//! signature, and `post-x-www-form-urlencoded-parameters`, of which no copy was found that agrees with its own signature.
+//! And signatures that botocore 1.44.8 made for Bedrock's paths.
 
 use bytes::Bytes;
 
@@ -10,7 +11,7 @@ const NOW: UnixMs = UnixMs(1_440_938_160_000);
 const TOKEN: &str = "AQoDYXdzEPT//////////wEXAMPLEtc764bNrC9SAPBSM22wDOk4x4HIZ8j4FZTwdQWLWsKWHGBuFqwAeMicRXmxfpSPfIeoIYRqTflfKD8YUuwthAx7mSEI/qkPpKPi/kMcGdQrmGdeehM4IC1NtBmUpp2wUE8phUZampKsburEDy0KPkyQDYwT7WZ0wq5VSXDvp75YU9HFvlRd8Tx6q6fE8YQcHNVXAkiY9q6d+xo0rKwT38xVqr7ZD0u0iPPkUL64lIZbqBAz+scqKmlzm8FDrypNC9Yjc8fPOLn9FX9KSYvKTr4rvx3iSIlTJabIQwj2ICCR/oLxBA==";
 
 /// Name, request line, headers but `host` with `|` between them, body, signature.
-const SUITE: [(&str, &str, &str, &str, &str); 27] = [
+const SUITE: [(&str, &str, &str, &str, &str); 26] = [
     (
         "get-header-key-duplicate",
         "GET /",
@@ -131,13 +132,6 @@ const SUITE: [(&str, &str, &str, &str, &str); 27] = [
         "Content-Type:application/x-www-form-urlencoded",
         "Param1=value1",
         "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a",
-    ),
-    (
-        "post-x-www-form-urlencoded-parameters",
-        "POST /",
-        "Content-Type:application/x-www-form-urlencoded; charset=utf8",
-        "Param1=value1",
-        "1a72ec8f64bd914b0e42e42607c7fbce7fb2c7465f63e3092b3b0d39fa77a6fe",
     ),
     (
         "get-relative",
