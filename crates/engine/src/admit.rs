@@ -19,6 +19,7 @@ use trunkline_wire::envelope::Envelope;
 use trunkline_wire::gemini::path::Framing;
 use trunkline_wire::headers::{Direction, cross};
 use trunkline_wire::recast::LossPolicy;
+use trunkline_wire::routing::Wishes;
 
 use crate::core::Core;
 use crate::deliver::Refusal;
@@ -44,6 +45,8 @@ const TICKET_DEADLINE: Duration = Duration::from_secs(5);
 pub(crate) struct Entered {
     pub(crate) arrived: Instant,
     pub(crate) door: Permit,
+    /// What its headers ask for.
+    pub(crate) wishes: Wishes,
 }
 
 /// A request that may go on.
@@ -68,7 +71,7 @@ pub(crate) async fn admit(
     entered: Entered,
 ) -> Result<Admitted, Refusal> {
     let Inbound { origin, dialect, path, purpose, headers, body } = inbound;
-    let Entered { arrived, mut door } = entered;
+    let Entered { arrived, mut door, wishes } = entered;
     let codec = codec_for(dialect);
     let operation = match purpose {
         Purpose::Answer => codec.operation(),
@@ -78,7 +81,7 @@ pub(crate) async fn admit(
     let arrived_at = core.clock.now();
     let mut guard =
         RequestGuard::new(ticket, draft(operation, &key, id, &headers, arrived_at), core.clock.clone());
-    let read = match read(codec, path.as_ref(), &headers, body.await) {
+    let read = match read(codec, path.as_ref(), wishes, body.await) {
         Ok(read) => read,
         Err(error) => return Err(refuse_early(core, operation, guard, error)),
     };
@@ -193,14 +196,14 @@ fn draft(
 fn read(
     codec: &'static dyn Codec,
     path: Option<&PathFacts>,
-    headers: &HeaderMap,
+    said: Wishes,
     body: Result<Body, Error>,
 ) -> Result<Read, Error> {
     let body = body?;
     let envelope = Envelope::parse(body.bytes.clone()).map_err(|error| {
         Error::new(ErrorKind::InvalidRequest, format!("the request body cannot be read: {error}"))
     })?;
-    let skim = skim(codec, &envelope, path, headers)?;
+    let skim = skim(codec, &envelope, path, said)?;
     if skim.model.is_empty() {
         let message = "the request names no model: set `model`, for example \"sandbox/echo-small\"; GET /v1/models lists all";
         return Err(Error::new(ErrorKind::InvalidRequest, message).about("model"));
@@ -208,16 +211,24 @@ fn read(
     Ok(Read { envelope, skim, body })
 }
 
-/// The facts of a body, of the path above it, and of the headers by which a caller asks something of the gateway.
+/// What a caller asks of the gateway by headers.
+pub(crate) fn header_wishes(headers: &HeaderMap) -> Result<Wishes, Error> {
+    Wishes::of_headers(headers).map_err(refused)
+}
+
+fn refused(FieldError { field, message }: FieldError) -> Error {
+    Error::new(ErrorKind::InvalidRequest, message).about(field)
+}
+
+/// The facts of a body, of the path above it, and of what the headers ask for where the body does not.
 pub(crate) fn skim(
     codec: &dyn Codec,
     envelope: &Envelope,
     path: Option<&PathFacts>,
-    headers: &HeaderMap,
+    said: Wishes,
 ) -> Result<Skim, Error> {
-    let refused = |FieldError { field, message }| Error::new(ErrorKind::InvalidRequest, message).about(field);
     let mut skim = codec.skim(envelope).map_err(refused)?;
-    skim.wishes = skim.wishes.or_headers(headers).map_err(refused)?;
+    skim.wishes = skim.wishes.or(said);
     if let Some(PathFacts { model, stream }) = path {
         skim.model = model.clone();
         skim.stream = stream.is_some();

@@ -8,7 +8,7 @@ use trunkline_routing::PlanError;
 use trunkline_wire::codec_for;
 use trunkline_wire::envelope::Envelope;
 
-use crate::admit::skim;
+use crate::admit::{header_wishes, skim};
 use crate::authenticate::authenticate;
 use crate::core::Core;
 use crate::inbound::Inbound;
@@ -23,7 +23,7 @@ pub(crate) async fn explain(core: &Arc<Core>, inbound: Inbound) -> Result<Receip
     let envelope = Envelope::parse(body.bytes).map_err(|error| {
         Error::new(ErrorKind::InvalidRequest, format!("the request body cannot be read: {error}"))
     })?;
-    let skim = skim(codec, &envelope, inbound.path.as_ref(), &inbound.headers)?;
+    let skim = skim(codec, &envelope, inbound.path.as_ref(), header_wishes(&inbound.headers)?)?;
     let snapshot = core.snapshots.current();
     let question =
         Question::new(core, &snapshot, &key, (codec.dialect(), codec.operation()), (&envelope, &skim));

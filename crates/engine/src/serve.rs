@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 use trunkline_domain::error::Fault;
@@ -10,13 +11,13 @@ use trunkline_domain::{Dialect, Error, ErrorKind, Operation};
 use trunkline_wire::codec_for;
 use uuid::Uuid;
 
-use crate::admit::{Admitted, Entered, admit, announced_tokens};
+use crate::admit::{Admitted, Entered, admit, announced_tokens, header_wishes};
 use crate::answer::Answer;
 use crate::authenticate::authenticate;
 use crate::core::Core;
 use crate::deliver::stream::Manner;
 use crate::deliver::{self, Refusal};
-use crate::door::{Ask, Permit, Priority, Tenant};
+use crate::door::{Ask, Permit, Tenant};
 use crate::inbound::Inbound;
 use crate::request::{Outgoing, Request};
 use crate::{execute, plan};
@@ -35,18 +36,20 @@ pub(crate) async fn serve(core: &Arc<Core>, inbound: Inbound) -> Result<Answer, 
             ErrorKind::ShuttingDown,
             "the gateway is stopping: send the request to another one, or again soon",
         );
-        return Err(error.retry_after(std::time::Duration::from_secs(1)).into());
+        return Err(error.retry_after(Duration::from_secs(1)).into());
     }
     let snapshot = core.snapshots.current();
     let key = authenticate(&core.keys, &inbound.headers, core.clock.now()).await?;
+    let wishes = header_wishes(&inbound.headers)?;
+    let budgets = [wishes.ttft_budget_ms, wishes.latency_budget_ms].into_iter().flatten();
     let ask = Ask {
         tenant: Tenant::of(&key.facts),
         cost: announced_tokens(&inbound.headers),
-        priority: Priority::default(),
-        deadline: None,
+        priority: wishes.priority.unwrap_or_default(),
+        deadline: budgets.min().map(|ms| arrived + Duration::from_millis(ms)),
     };
     let door = enter(core, ask, inbound.dialect).await?;
-    let entered = Entered { arrived, door };
+    let entered = Entered { arrived, door, wishes };
     let id = RequestId(Uuid::now_v7());
     let Admitted { mut request, mut outgoing } = admit(core, snapshot, key, id, inbound, entered).await?;
     if request.operation == Operation::CountTokens {

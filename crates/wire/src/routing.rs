@@ -26,14 +26,38 @@ pub struct Wishes {
     pub ttft_budget_ms: Option<u64>,
     /// Milliseconds within which the whole answer should be there.
     pub latency_budget_ms: Option<u64>,
+    /// Its class among those that wait to be let in.
+    pub priority: Option<Priority>,
+}
+
+/// Which of a tenant's own requests goes first where they wait; it gives nothing over other tenants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// Before all others of the tenant.
+    High,
+    /// As usual.
+    #[default]
+    Normal,
+    /// After all others of the tenant.
+    Low,
 }
 
 /// A member: its name, which is a header's with `x-trunkline-` before it and `-` for `_`, and where its value goes.
 struct Member {
     name: &'static str,
     header: &'static str,
+    place: Place,
     set: fn(&mut Wishes, &str) -> bool,
     expected: &'static str,
+}
+
+/// Where a member can be said.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In the body, or in the header where the body does not say it.
+    Anywhere,
+    /// In the header alone: it is needed before the body is read.
+    Header,
 }
 
 const BOOLEAN: &str = "true or false";
@@ -43,26 +67,37 @@ const MEMBERS: &[Member] = &[
     Member {
         name: "strict",
         header: "x-trunkline-strict",
+        place: Place::Anywhere,
         set: |wishes, value| set(&mut wishes.strict, boolean(value)),
         expected: BOOLEAN,
     },
     Member {
         name: "hedge",
         header: "x-trunkline-hedge",
+        place: Place::Anywhere,
         set: |wishes, value| set(&mut wishes.hedge, boolean(value)),
         expected: BOOLEAN,
     },
     Member {
         name: "ttft_budget_ms",
         header: "x-trunkline-ttft-budget-ms",
+        place: Place::Anywhere,
         set: |wishes, value| set(&mut wishes.ttft_budget_ms, milliseconds(value)),
         expected: MILLISECONDS,
     },
     Member {
         name: "latency_budget_ms",
         header: "x-trunkline-latency-budget-ms",
+        place: Place::Anywhere,
         set: |wishes, value| set(&mut wishes.latency_budget_ms, milliseconds(value)),
         expected: MILLISECONDS,
+    },
+    Member {
+        name: "priority",
+        header: "x-trunkline-priority",
+        place: Place::Header,
+        set: |wishes, value| set(&mut wishes.priority, priority(value)),
+        expected: "high, normal or low",
     },
 ];
 
@@ -89,6 +124,9 @@ impl Wishes {
         let Some(member) = MEMBERS.iter().find(|member| member.name == name) else {
             return Err(unknown(name));
         };
+        if member.place == Place::Header {
+            return Err(of_header(member));
+        }
         let text = unquote(value).map(Cow::into_owned);
         let text = text.as_deref().or_else(|| std::str::from_utf8(value).ok()).unwrap_or_default();
         let null = value == b"null";
@@ -99,8 +137,8 @@ impl Wishes {
         }
     }
 
-    /// What the headers say where the body says nothing.
-    pub fn or_headers(mut self, headers: &HeaderMap) -> Result<Self, FieldError> {
+    /// Reads the headers.
+    pub fn of_headers(headers: &HeaderMap) -> Result<Self, FieldError> {
         let mut said = Self::default();
         for member in MEMBERS {
             let Some(value) = headers.get(member.header) else { continue };
@@ -108,12 +146,19 @@ impl Wishes {
                 return Err(wrong(Cow::Borrowed(member.header), member.expected));
             }
         }
-        let Self { strict, hedge, ttft_budget_ms, latency_budget_ms } = said;
-        self.strict = self.strict.or(strict);
-        self.hedge = self.hedge.or(hedge);
-        self.ttft_budget_ms = self.ttft_budget_ms.or(ttft_budget_ms);
-        self.latency_budget_ms = self.latency_budget_ms.or(latency_budget_ms);
-        Ok(self)
+        Ok(said)
+    }
+
+    /// What is said here, and where nothing is, there.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            strict: self.strict.or(other.strict),
+            hedge: self.hedge.or(other.hedge),
+            ttft_budget_ms: self.ttft_budget_ms.or(other.ttft_budget_ms),
+            latency_budget_ms: self.latency_budget_ms.or(other.latency_budget_ms),
+            priority: self.priority.or(other.priority),
+        }
     }
 }
 
@@ -131,16 +176,35 @@ fn milliseconds(value: &str) -> Option<u64> {
     value.parse().ok().filter(|ms| *ms > 0)
 }
 
+fn priority(value: &str) -> Option<Priority> {
+    match value {
+        "high" => Some(Priority::High),
+        "normal" => Some(Priority::Normal),
+        "low" => Some(Priority::Low),
+        _ => None,
+    }
+}
+
+fn of_header(member: &Member) -> FieldError {
+    let Member { name, header, .. } = member;
+    let field = format!("{FIELD}.{name}");
+    let message = format!(
+        "`{field}` is said by the header `{header}` alone: whose turn it is, is decided before the body is read"
+    );
+    FieldError { message: message.into(), field: field.into() }
+}
+
 fn wrong(field: Cow<'static, str>, expected: &str) -> FieldError {
     FieldError { message: format!("`{field}` must be {expected}").into(), field }
 }
 
 fn unknown(name: &str) -> FieldError {
     let name: String = name.chars().take(64).collect();
-    let near = MEMBERS.iter().map(|known| (strsim::osa_distance(&name, known.name), known.name));
+    let members = || MEMBERS.iter().filter(|member| member.place == Place::Anywhere);
+    let near = members().map(|known| (strsim::osa_distance(&name, known.name), known.name));
     let near = near.min().filter(|(distance, _)| *distance <= SUGGESTION_DISTANCE_MAX);
     let all = || {
-        let names: Vec<&str> = MEMBERS.iter().map(|member| member.name).collect();
+        let names: Vec<&str> = members().map(|member| member.name).collect();
         format!("its members are {}", names.join(", "))
     };
     let hint = near.map_or_else(all, |(_, known)| format!("did you mean `{FIELD}.{known}`?"));
@@ -181,10 +245,23 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("x-trunkline-strict", "true".parse().unwrap());
         headers.insert("x-trunkline-ttft-budget-ms", "500".parse().unwrap());
-        let wishes = read(r#"{"strict":false}"#).unwrap().or_headers(&headers).unwrap();
+        let said = Wishes::of_headers(&headers).unwrap();
+        let wishes = read(r#"{"strict":false}"#).unwrap().or(said);
         assert_eq!((wishes.strict, wishes.ttft_budget_ms), (Some(false), Some(500)));
         headers.insert("x-trunkline-hedge", "maybe".parse().unwrap());
-        assert!(Wishes::default().or_headers(&headers).is_err());
+        assert!(Wishes::of_headers(&headers).is_err());
+    }
+
+    #[test]
+    fn priority_is_said_by_its_header_alone() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-trunkline-priority", "low".parse().unwrap());
+        assert_eq!(Wishes::of_headers(&headers).unwrap().priority, Some(Priority::Low));
+        let message = read(r#"{"priority":"low"}"#).unwrap_err();
+        assert!(message.contains("header `x-trunkline-priority`"), "{message}");
+        headers.insert("x-trunkline-priority", "urgent".parse().unwrap());
+        let error = Wishes::of_headers(&headers).unwrap_err();
+        assert_eq!(error.message, "`x-trunkline-priority` must be high, normal or low");
     }
 
     #[test]

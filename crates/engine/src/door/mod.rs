@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 use trunkline_domain::access::VirtualKey;
 use trunkline_domain::id::{KeyId, OrganisationId, TeamId};
+use trunkline_wire::routing::Priority;
 
 use self::limit::{Adaptive, Pulse};
 use self::queue::{Place, Queue, Waiting};
@@ -66,18 +67,6 @@ impl Tenant {
         let member = key.team.map_or(Member::Key(key.id), Member::Team);
         Self { organisation: key.organisation, member }
     }
-}
-
-/// Which of a tenant's own requests goes first; it gives nothing over other tenants.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Priority {
-    /// Before all others of the tenant.
-    High,
-    /// As usual.
-    #[default]
-    Normal,
-    /// After all others of the tenant.
-    Low,
 }
 
 /// A request that wants to enter.

@@ -15,10 +15,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use trunkline_domain::id::OrganisationId;
+use trunkline_wire::routing::Priority;
 
 use super::refusal::{DoorRefusal, Reason};
 use super::tally::{Room, Tally};
-use super::{Ask, Member, Permit, Priority, Tenant};
+use super::{Ask, Member, Permit, Tenant};
 
 /// Tokens credited to each in a round.
 const QUANTUM: i64 = 1_024;

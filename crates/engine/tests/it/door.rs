@@ -7,7 +7,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use trunkline_domain::id::{KeyId, OrganisationId};
 use trunkline_domain::{Dialect, ErrorKind};
-use trunkline_engine::door::{Ask, Door, DoorLimits, Member, Priority, Tenant};
+use trunkline_engine::door::{Ask, Door, DoorLimits, Member, Tenant};
+use trunkline_wire::routing::Priority;
 use uuid::Uuid;
 
 use crate::rig::{Rig, TWO_ACCOUNTS, ask, ask_stream, read};
@@ -106,6 +107,33 @@ async fn a_stream_keeps_its_place_until_its_last_byte() {
     assert_eq!(second.await.unwrap().status, 200);
     rig.rows().await;
     assert_eq!((door.figures().in_flight, door.figures().waiting), (0, 0));
+}
+
+#[tokio::test]
+async fn of_a_keys_own_requests_the_one_of_high_priority_goes_first() {
+    let rig = Rig::new(&format!("server.limits.in_flight_max = 1\n{TWO_ACCOUNTS}")).await;
+    let first = rig.engine.serve(rig.inbound(Dialect::OpenaiChat, &ask_stream("acme/m"))).await.unwrap();
+    let asked = |header: &'static str, value: &'static str| {
+        let mut inbound = rig.inbound(Dialect::OpenaiChat, &ask_stream("acme/m"));
+        inbound.headers.insert(header, value.parse().unwrap());
+        Box::pin(rig.engine.serve(inbound))
+    };
+    let mut low = asked("x-trunkline-priority", "low");
+    let mut high = asked("x-trunkline-priority", "high");
+    let mut hurried = asked("x-trunkline-ttft-budget-ms", "1");
+    for waiting in [low.as_mut(), high.as_mut()] {
+        assert!(poll_once(waiting).is_none());
+    }
+    assert_eq!(
+        hurried.as_mut().await.err().unwrap().error.kind,
+        ErrorKind::Overloaded,
+        "it could not be in time"
+    );
+    read(first.body).await;
+    let second = high.await.unwrap();
+    assert!(poll_once(low.as_mut()).is_none(), "the place is taken");
+    read(second.body).await;
+    read(low.await.unwrap().body).await;
 }
 
 #[tokio::test]
