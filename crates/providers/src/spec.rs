@@ -198,6 +198,15 @@ impl ProviderSpec {
         proof: Proof::Unverified,
     };
 
+    /// The operations it serves, each once, whatever the dialects.
+    pub fn operations(&self) -> impl Iterator<Item = Operation> {
+        let apis = self.apis.iter().enumerate();
+        let first = |(at, api): &(usize, &Api)| {
+            self.apis.iter().take(*at).all(|before| before.operation != api.operation)
+        };
+        apis.filter(first).map(|(_, api)| api.operation)
+    }
+
     /// The API for an operation in a dialect.
     pub fn api(&self, operation: Operation, dialect: Dialect) -> Option<&'static Api> {
         self.apis.iter().find(|api| api.operation == operation && api.dialect == dialect)

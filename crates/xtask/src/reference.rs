@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use trunkline_domain::Operation;
 use trunkline_domain::error::{ErrorKind, Facts, Fault};
 use trunkline_engine::config::reference;
 use trunkline_providers::registry::ALL;
@@ -200,7 +201,7 @@ fn providers() -> String {
                 spec.docs,
                 address(spec),
                 code_list(spec.env.iter().copied()),
-                code_list(operations(spec).into_iter()),
+                code_list(spec.operations().map(Operation::as_str)),
                 differences(spec),
             );
         }
@@ -254,13 +255,6 @@ fn differences(spec: &ProviderSpec) -> String {
         said.push("closing the connection ends the work".to_owned());
     }
     or_dash(said.join("; "))
-}
-
-/// What it serves, each once: it may serve one thing in several dialects.
-fn operations(spec: &ProviderSpec) -> Vec<&'static str> {
-    let mut operations: Vec<_> = spec.apis.iter().map(|api| api.operation.as_str()).collect();
-    operations.dedup();
-    operations
 }
 
 fn code_list<'a>(words: impl Iterator<Item = &'a str>) -> String {
