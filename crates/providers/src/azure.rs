@@ -26,6 +26,7 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     apis: &[Api::CHAT, Api::RESPONSES, Api::COMPLETIONS, Api::EMBEDDINGS],
     quirks: Quirks::REFERENCE,
     listing: None,
+    keeps_responses: true,
     proof: Proof::Proven,
     ..ProviderSpec::COMPATIBLE
 };

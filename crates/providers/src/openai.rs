@@ -2,7 +2,8 @@
 //!
 //! Read in openai-openapi `openapi.yaml` (`createChatCompletion`, `createResponse`, `createCompletion`,
 //! `createEmbedding`, `listModels`, `CompletionUsage`, `ErrorResponse`) and openai-python `src/openai/_client.py` (base URL,
-//! `OPENAI_API_KEY`), `src/openai/types/shared/responses_model.py` (models of Responses that are none of chat's).
+//! `OPENAI_API_KEY`), `src/openai/types/shared/responses_model.py` (models of Responses that are none of chat's),
+//! `src/openai/resources/responses/responses.py` (what is kept of them).
 
 use trunkline_domain::UpstreamModel;
 use trunkline_wire::quirks::Quirks;
@@ -22,6 +23,7 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     apis: &[Api::CHAT, Api::RESPONSES, Api::COMPLETIONS, Api::EMBEDDINGS],
     quirks: Quirks::REFERENCE,
     adapter: &OpenAi,
+    keeps_responses: true,
     proof: Proof::Proven,
     ..ProviderSpec::COMPATIBLE
 };

@@ -39,6 +39,8 @@ pub struct ProviderSpec {
     pub cancel: CancelBilling,
     /// Whether it counts the tokens of a prompt for nothing ([`Answering::Counted`]).
     pub counts_tokens: bool,
+    /// Whether it keeps the Responses it gave, to be gone on from and asked for again.
+    pub keeps_responses: bool,
     /// What data cannot say.
     pub adapter: &'static dyn Adapter,
     /// How far this file has been proven.
@@ -194,6 +196,7 @@ impl ProviderSpec {
         listing: Some(Listing::OPENAI),
         cancel: CancelBilling::GoesOn,
         counts_tokens: false,
+        keeps_responses: false,
         adapter: &Plain,
         proof: Proof::Unverified,
     };

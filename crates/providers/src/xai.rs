@@ -5,7 +5,8 @@
 //! forms), `packages/xai/src/__fixtures__` (recorded answers), `packages/xai/src/xai-chat-language-model.ts`
 //! (`max_completion_tokens`, `stream_options`) and at <https://docs.x.ai/developers/debugging> (statuses),
 //! <https://docs.x.ai/developers/cost-tracking> (`usage.cost_in_usd_ticks`),
-//! <https://docs.x.ai/developers/model-capabilities/text/comparison> (`/responses`, where reasoning is counted apart too).
+//! <https://docs.x.ai/developers/model-capabilities/text/comparison> (`/responses`, where reasoning is counted apart too),
+//! <https://docs.x.ai/developers/model-capabilities/text/generate-text> (which it keeps for 30 days).
 
 use trunkline_wire::quirks::{Quirks, UsageConvention};
 
@@ -22,6 +23,7 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     env: &["XAI_API_KEY"],
     apis: &[Api::CHAT, Api::RESPONSES],
     quirks: Quirks { usage: UsageConvention::ReasoningApart, ..Quirks::REFERENCE },
+    keeps_responses: true,
     proof: Proof::Proven,
     ..ProviderSpec::COMPATIBLE
 };

@@ -25,7 +25,7 @@ mod ollama;
 mod openai;
 pub mod quirks;
 pub mod recast;
-mod responses;
+pub mod responses;
 pub mod routing;
 pub mod splice;
 

@@ -151,6 +151,9 @@ const fn when(kind: ErrorKind) -> &'static str {
         ErrorKind::UpstreamUnreachable => "There is no connection to the provider.",
         ErrorKind::UpstreamMalformed => "The provider's answer is not what its protocol says.",
         ErrorKind::UpstreamCut => "The provider's answer ended before its end.",
+        ErrorKind::ProviderStateGone => {
+            "The account that keeps the answer you refer to is gone from the configuration, or no longer serves that model: send the whole conversation."
+        }
         ErrorKind::NoHealthyDeployment => "Everything that could serve this is cooling down.",
         ErrorKind::DeadlineExceeded => "The request's total time passed.",
         ErrorKind::ClientClosed => "The caller went away; recorded, and seen by nobody.",

@@ -129,13 +129,34 @@ fn name(text: &Str) -> Option<Text> {
 
 /// Adds the cost to a buffered answer or to the event that ends a stream.
 pub(super) fn annotate(body: &Bytes, annotation: &Annotation<'_>) -> Option<Bytes> {
+    in_response(body, |response| openai::annotate::annotate_json(response, annotation))
+}
+
+/// Members that hold the id of a kept answer.
+const KEPT: &[&str] = &["id", "previous_response_id"];
+
+/// Renames what a provider keeps: the answer itself and the one before it.
+pub(super) fn rename_kept(body: &Bytes, rename: &dyn Fn(&str) -> String) -> Option<Bytes> {
+    in_response(body, |response| {
+        let response = Envelope::parse(response).ok()?;
+        let renamed = |field: &&'static str| {
+            let id = response.string(field)?;
+            Some(Edit::replace(*field, EditValue::string(&rename(&id))))
+        };
+        let edits: Vec<Edit> = KEPT.iter().filter_map(renamed).collect();
+        (!edits.is_empty()).then(|| splice(&response, &edits).to_bytes())
+    })
+}
+
+/// Changes a buffered answer, or the one that an event of a stream carries.
+fn in_response(body: &Bytes, change: impl Fn(Bytes) -> Option<Bytes>) -> Option<Bytes> {
     if body.trim_ascii_start().starts_with(b"{") {
-        return openai::annotate::annotate_json(body.clone(), annotation);
+        return change(body.clone());
     }
     let frame = Frame::of_event(body.clone());
     let FrameData::Within(range) = &frame.data else { return None };
     let event = Envelope::parse(body.slice(range.clone())).ok()?;
-    let response = openai::annotate::annotate_json(event.value("response")?, annotation)?;
+    let response = change(event.value("response")?)?;
     let event = splice(&event, &[Edit::replace("response", EditValue::json(response))]).to_bytes();
     let (before, after) = (body.get(..range.start)?, body.get(range.end..)?);
     Some([before, event.as_ref(), after].concat().into())

@@ -1,5 +1,5 @@
-//! OpenAI's Responses: `POST /responses`, stateless. What a provider keeps for a caller (`previous_response_id`,
-//! `conversation`, stored prompts, background answers) is refused by name: it would be found at one account only, by anybody.
+//! OpenAI's Responses: `POST /responses`, and what a provider keeps of it ([`kept`]). What is kept at an account for
+//! everybody who calls it (`conversation`, stored prompts) and what is billed later (background answers) is refused by name.
 //!
 //! Sources: OpenAI's API reference (<https://platform.openai.com/docs/api-reference/responses>,
 //! <https://platform.openai.com/docs/api-reference/responses-streaming>) and its Python SDK, version 3.57.0,
@@ -21,6 +21,7 @@
 
 mod answer;
 mod error;
+pub mod kept;
 pub(crate) mod recast;
 mod relay;
 mod skim;
@@ -76,6 +77,10 @@ impl Codec for ResponsesCodec {
 
     fn annotate(&self, body: &Bytes, annotation: &Annotation<'_>) -> Option<Bytes> {
         answer::annotate(body, annotation)
+    }
+
+    fn rename_kept(&self, body: &Bytes, rename: &dyn Fn(&str) -> String) -> Option<Bytes> {
+        answer::rename_kept(body, rename)
     }
 
     /// As `POST /responses/input_tokens` answers.

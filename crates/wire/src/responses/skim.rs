@@ -4,7 +4,7 @@
 //!
 //! Items and parts: openai-python, `types/responses/response_input_param.py`, `response_input_*_param.py`.
 
-use crate::codec::{FieldError, OutputMax, Skim};
+use crate::codec::{FieldError, OutputMax, Previous, Skim};
 use crate::cursor::{Cursor, Kind};
 use crate::envelope::Envelope;
 use crate::fields::{boolean, name, present, unsigned, weigh, wrong};
@@ -17,8 +17,12 @@ use super::relay::OUTPUT_CAP;
 const CALLERS_TOOLS: &[&[u8]] =
     &[b"function", b"custom", b"local_shell", b"apply_patch", b"computer", b"computer_use_preview"];
 
-/// Fields that point at something one provider's account keeps.
-const STATEFUL: &[&str] = &["previous_response_id", "conversation", "prompt"];
+/// The field that names the answer a request goes on from.
+pub(super) const PREVIOUS: &str = "previous_response_id";
+
+/// Fields that point at something one provider's account keeps and that did not come from here: anybody who can call that
+/// account could have made it.
+const STATEFUL: &[&str] = &["conversation", "prompt"];
 
 /// How deep the parts of an item are looked into: a message's, a tool's output. What is deeper counts as written.
 const DEPTH_MAX: u32 = 2;
@@ -35,6 +39,7 @@ pub(super) fn skim(envelope: &Envelope) -> Result<Skim, FieldError> {
     };
     refuse_state(envelope)?;
     caller_facts(envelope, &mut skim)?;
+    previous(envelope, &mut skim)?;
     instructions(envelope, &mut skim);
     input(envelope, &mut skim)?;
     tools(envelope.raw_bytes("tools").unwrap_or_default(), &mut skim)?;
@@ -42,20 +47,42 @@ pub(super) fn skim(envelope: &Envelope) -> Result<Skim, FieldError> {
     Ok(skim)
 }
 
+/// The conversation that goes before is read by the model too, and nothing here knows its length.
+fn previous(envelope: &Envelope, skim: &mut Skim) -> Result<(), FieldError> {
+    skim.previous = name(envelope, PREVIOUS)?.map(|id| Previous { field: PREVIOUS, id });
+    if skim.previous.is_some() {
+        skim.referenced_media = skim.referenced_media.saturating_add(1);
+    }
+    Ok(())
+}
+
 /// What a provider keeps would be found at one account only, and there by anybody.
-pub(super) fn refuse_state(envelope: &Envelope) -> Result<(), FieldError> {
+fn refuse_state(envelope: &Envelope) -> Result<(), FieldError> {
     if let Some(&field) = STATEFUL.iter().find(|field| present(envelope, field).is_some()) {
         let message = format!(
-            "`{field}` names something one provider keeps: this gateway keeps no conversation, so send the whole of it in \
-             `input` (reasoning with `include: [\"reasoning.encrypted_content\"]`)"
+            "`{field}` names something one provider's account keeps for everybody who calls it: go on from an answer with \
+             `{PREVIOUS}`, or send the whole conversation in `input`"
         );
         return Err(FieldError { field: field.into(), message: message.into() });
     }
     if envelope.boolean("background") == Some(true) {
-        let message = "`background` answers are kept by one provider: ask for a stream instead";
+        let message = "the cost of a `background` answer is known only after it was asked for again, so it could not be \
+                       charged: ask for a stream instead";
         return Err(FieldError { field: "background".into(), message: message.into() });
     }
     Ok(())
+}
+
+/// Refuses what no other dialect has a word for, an answer to go on from included.
+pub(super) fn refuse_kept(envelope: &Envelope) -> Result<(), FieldError> {
+    refuse_state(envelope)?;
+    if present(envelope, PREVIOUS).is_none() {
+        return Ok(());
+    }
+    let message = format!(
+        "`{PREVIOUS}`: another dialect's provider does not have it: send the whole conversation in `input`"
+    );
+    Err(FieldError { field: PREVIOUS.into(), message: message.into() })
 }
 
 fn instructions(envelope: &Envelope, skim: &mut Skim) {

@@ -3,14 +3,14 @@
 use bytes::Bytes;
 use trunkline_domain::{Dialect, Error, ErrorKind, NanoUsd};
 use trunkline_wire::codec::{
-    Annotation, AnswerProblem, Codec, ErrorWords, FrameClass, LossKind, Needs, OutputMax, RelayEdits,
-    RelayTarget, Skim, Subject,
+    Annotation, AnswerProblem, Codec, ErrorWords, FrameClass, LossKind, Needs, OutputMax, Previous,
+    RelayEdits, RelayTarget, Skim, Subject,
 };
 use trunkline_wire::frame::Frame;
 use trunkline_wire::headers::{Direction, crossing};
 use trunkline_wire::quirks::{Quirks, UsageConvention};
 use trunkline_wire::splice::splice;
-use trunkline_wire::{can_recast, codec_for};
+use trunkline_wire::{caller_codec_for, can_recast, codec_for};
 
 use super::envelope;
 
@@ -118,8 +118,8 @@ fn a_request_that_is_none_is_refused_by_name() {
 }
 
 #[test]
-fn what_a_provider_would_have_to_remember_is_refused_by_name() {
-    for field in ["previous_response_id", "conversation", "prompt"] {
+fn what_belongs_to_an_account_is_refused_by_name() {
+    for field in ["conversation", "prompt"] {
         let body = format!(r#"{{"model":"m","input":"x","{field}":"y"}}"#);
         let error = codec().skim(&envelope(&body)).unwrap_err();
         assert_eq!((&*error.field, error.message.contains(field)), (field, true));
@@ -127,6 +127,40 @@ fn what_a_provider_would_have_to_remember_is_refused_by_name() {
     }
     let background = r#"{"model":"m","input":"x","background":true}"#;
     assert_eq!(codec().skim(&envelope(background)).unwrap_err().field, "background");
+}
+
+#[test]
+fn an_answer_to_go_on_from_is_read_by_reference_and_nothing_else_can_have_it() {
+    let body = r#"{"model":"m","input":"x","previous_response_id":"resp_1"}"#;
+    let facts = skim(body);
+    assert_eq!(facts.previous, Some(Previous { field: "previous_response_id", id: "resp_1".into() }));
+    assert_eq!(facts.referenced_media, 1, "its length is not known here");
+    assert_eq!(skim(r#"{"input":"x","previous_response_id":null}"#).previous, None);
+    let recast = caller_codec_for(Dialect::OpenaiResponses).unwrap().decode_request(&envelope(body));
+    assert_eq!(recast.unwrap_err().field, "previous_response_id");
+}
+
+#[test]
+fn kept_answers_are_renamed_and_nothing_else() {
+    let rename = |id: &str| format!("ours-{id}");
+    let answer = r#"{ "id" : "r", "previous_response_id":"p","output":[{"id":"msg_1"}] }"#;
+    let renamed = r#"{ "id" : "ours-r", "previous_response_id":"ours-p","output":[{"id":"msg_1"}] }"#;
+    let named = |body: String| codec().rename_kept(&Bytes::from(body), &rename);
+    assert_eq!(named(answer.to_owned()).unwrap(), renamed);
+    let event = |response: &str| {
+        format!(
+            "event: response.created\ndata: {{\"type\":\"response.created\",\"response\":{response}}}\n\n"
+        )
+    };
+    assert_eq!(named(event(answer)).unwrap(), event(renamed));
+    let only = r#"{"id":"r","previous_response_id":null}"#;
+    assert_eq!(named(only.to_owned()).unwrap(), r#"{"id":"ours-r","previous_response_id":null}"#);
+    let item = "event: x\ndata: {\"type\":\"response.output_item.added\",\"item\":{\"id\":\"msg_1\"}}\n\n";
+    for other in [item, ": ping\n\n", "{}", "<html>"] {
+        assert_eq!(named(other.to_owned()), None);
+    }
+    let chat = codec_for(Dialect::OpenaiChat);
+    assert_eq!(chat.rename_kept(&Bytes::from_static(br#"{"id":"chatcmpl-1"}"#), &rename), None);
 }
 
 fn relay(body: &str, output_cap: Option<u64>, quirks: &Quirks) -> (String, RelayEdits) {

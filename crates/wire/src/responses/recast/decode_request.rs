@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use trunkline_domain::chat::{ChatRequest, Number, RawJson, Role};
 
 use super::super::relay::OUTPUT_CAP;
-use super::super::skim::refuse_state;
+use super::super::skim::refuse_kept;
 use super::{DIALECT, form, items, parameters, reasoning, tools};
 use crate::codec::FieldError;
 use crate::envelope::Envelope;
@@ -20,7 +20,7 @@ pub(super) fn decode(envelope: &Envelope) -> Result<ChatRequest, FieldError> {
         rest: Rest::default(),
         text: Rest::default(),
     };
-    refuse_state(envelope)?;
+    refuse_kept(envelope)?;
     reader.conversation(envelope)?;
     for (name, raw) in envelope.members() {
         if raw == "null" {
