@@ -110,6 +110,48 @@ def check_embeddings():
         assert floats.data[0].embedding == [0, 1, 0, 0] and floats.usage.total_tokens == 1
 
 
+def check_responses():
+    with provider() as client:
+        ask = {"model": MODEL, "input": "What is the weather?"}
+        answer = client.responses.create(**ask)
+        assert (answer.output_text, answer.status, answer.store) == (TEXT, "completed", True)
+        usage = answer.usage
+        assert (usage.input_tokens, usage.output_tokens, usage.total_tokens) == (4, 9, 13)
+        with client.responses.stream(**ask, max_output_tokens=16) as stream:
+            numbers = [event.sequence_number for event in stream]
+            final = stream.get_final_response()
+        assert numbers == sorted(set(numbers)) and final.output_text == TEXT
+        tool = {"type": "function", **TOOLS[0]["function"]}
+        for calling in (
+            client.responses.create(**ask, tools=[tool], tool_choice="required"),
+            client.responses.stream(**ask, tools=[tool], tool_choice="required").__enter__().get_final_response(),
+        ):
+            (call,) = calling.output
+            assert json.loads(call.arguments) == {"city": "some words", "days": 1}
+        error = raises(openai.BadRequestError, lambda: client.responses.create(**ask, extra_body={"messages": []}))
+        assert (error.code, error.param) == ("unknown_parameter", "messages")
+
+
+def check_responses_are_kept():
+    with provider() as client:
+        first = client.responses.create(model=MODEL, input="What is the weather?")
+        second = client.responses.create(model=MODEL, input="And tomorrow?", previous_response_id=first.id)
+        assert second.previous_response_id == first.id and second.usage.input_tokens == 4 + 9 + 2
+        assert client.responses.retrieve(second.id) == second
+        items = list(client.responses.input_items.list(second.id, order="asc"))
+        assert [item.content[0].text for item in items] == ["What is the weather?", TEXT, "And tomorrow?"]
+        raises(openai.BadRequestError, lambda: client.responses.cancel(second.id))
+        client.responses.delete(second.id)
+        raises(openai.NotFoundError, lambda: client.responses.retrieve(second.id))
+        unkept = client.responses.create(model=MODEL, input="x", store=False)
+        raises(openai.NotFoundError, lambda: client.responses.retrieve(unkept.id))
+        error = raises(
+            openai.BadRequestError,
+            lambda: client.responses.create(model=MODEL, input="x", previous_response_id=unkept.id),
+        )
+        assert error.code == "previous_response_not_found"
+
+
 def check_models():
     with provider() as client:
         assert [model.id for model in client.models.list()] == [MODEL]

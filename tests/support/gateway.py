@@ -142,19 +142,21 @@ def call_marked(log_file: Path, marker: str) -> dict:
     return call
 
 
-def account(name: str, base_url: str) -> str:
+def account(name: str, base_url: str, kind: str = "custom") -> str:
     """The configuration of an account at a fake provider whose models are known from its listing only."""
     return f"""
 [providers.{name}]
-kind = "custom"
+kind = "{kind}"
 base_url = "{base_url}"
 api_key = {{ env = "FAKE_KEY" }}
 """
 
 
-def priced_account(name: str, base_url: str, model: str = "test/fake", priority: int = 0) -> str:
+def priced_account(
+    name: str, base_url: str, model: str = "test/fake", priority: int = 0, kind: str = "custom"
+) -> str:
     """An account whose one model is described: a dollar a million tokens in, two out."""
-    return account(name, base_url) + f"""\
+    return account(name, base_url, kind) + f"""\
 priority = {priority}
 models = [{{ id = "{FAKE_MODEL}", name = "{model}", context_window = 100000, output_max = 4000, \
 input_usd_per_million = 1, output_usd_per_million = 2 }}]

@@ -174,6 +174,8 @@ pub enum ErrorKind {
     UpstreamMalformed,
     /// A provider's answer ended before its end.
     UpstreamCut,
+    /// The account that keeps the answer a request refers to is no longer configured, or offers less than it did.
+    ProviderStateGone,
     /// Every candidate is cooling down.
     NoHealthyDeployment,
     /// The request's own deadline passed.
@@ -214,6 +216,7 @@ impl ErrorKind {
         Self::UpstreamUnreachable,
         Self::UpstreamMalformed,
         Self::UpstreamCut,
+        Self::ProviderStateGone,
         Self::NoHealthyDeployment,
         Self::DeadlineExceeded,
         Self::ClientClosed,
@@ -256,6 +259,7 @@ impl ErrorKind {
             Self::UpstreamUnreachable => (502, "upstream_unreachable", "upstream_error", Upstream, true),
             Self::UpstreamMalformed => (502, "upstream_malformed", "upstream_error", Upstream, true),
             Self::UpstreamCut => (502, "upstream_cut", "upstream_error", Upstream, true),
+            Self::ProviderStateGone => (410, "provider_state_gone", "invalid_request_error", Policy, false),
             Self::NoHealthyDeployment => (503, "no_healthy_deployment", "overloaded_error", Upstream, true),
             Self::DeadlineExceeded => (504, "deadline_exceeded", "upstream_error", Upstream, true),
             Self::ClientClosed => (499, "client_closed", "invalid_request_error", Caller, false),
@@ -278,7 +282,9 @@ impl ErrorKind {
             Self::Forbidden => "PERMISSION_DENIED",
             Self::BudgetExceeded | Self::CostUnbounded => "FAILED_PRECONDITION",
             Self::RateLimited | Self::UpstreamRateLimited => "RESOURCE_EXHAUSTED",
-            Self::NotFound | Self::ModelNotFound | Self::NothingCapable => "NOT_FOUND",
+            Self::NotFound | Self::ModelNotFound | Self::NothingCapable | Self::ProviderStateGone => {
+                "NOT_FOUND"
+            }
             Self::MethodNotAllowed => "UNIMPLEMENTED",
             Self::Overloaded
             | Self::JournalFull
@@ -310,7 +316,9 @@ impl ErrorKind {
             Self::Forbidden => "permission_error",
             Self::BudgetExceeded | Self::CostUnbounded => "billing_error",
             Self::RateLimited | Self::UpstreamRateLimited => "rate_limit_error",
-            Self::NotFound | Self::ModelNotFound | Self::NothingCapable => "not_found_error",
+            Self::NotFound | Self::ModelNotFound | Self::NothingCapable | Self::ProviderStateGone => {
+                "not_found_error"
+            }
             Self::RequestTooLarge => "request_too_large",
             Self::Overloaded
             | Self::JournalFull

@@ -245,6 +245,8 @@ pub enum ExclusionReason {
     },
     /// Its breaker is open or all its credentials are cooling down.
     CoolingDown,
+    /// The request goes on from an answer that another account keeps.
+    KeptElsewhere,
     /// There were more candidates than attempts allowed.
     BeyondAttempts,
 }

@@ -25,6 +25,7 @@ use crate::core::Core;
 use crate::deliver::Refusal;
 use crate::door::Permit;
 use crate::inbound::{Body, Inbound, PathFacts, Purpose};
+use crate::kept;
 use crate::keys::KeyRecord;
 use crate::meter::{prompt_estimate, text_tokens};
 use crate::request::{Outgoing, ReceiptWish, Request, Trail};
@@ -91,6 +92,10 @@ pub(crate) async fn admit(
         record.streamed = read.skim.stream;
         record.model_asked = ModelName(cut(&read.skim.model));
     }
+    let previous = match kept::previous(core, &key, &read.skim) {
+        Ok(previous) => previous,
+        Err(error) => return Err(refuse_early(core, operation, guard, error)),
+    };
     let expected = expected_tokens(operation, &read.skim);
     door.correct(expected);
     let permit = match take_rate(core, &key, expected) {
@@ -122,6 +127,7 @@ pub(crate) async fn admit(
         key,
         payer,
         skim: read.skim,
+        previous,
         guard,
         permit,
         door,
@@ -258,7 +264,7 @@ pub(crate) fn announced_tokens(headers: &HeaderMap) -> u64 {
     text_tokens(length.unwrap_or(BODY_EXPECTED)).saturating_add(OUTPUT_EXPECTED)
 }
 
-fn take_rate(core: &Core, key: &KeyRecord, tokens: u64) -> Result<RatePermit, Error> {
+pub(crate) fn take_rate(core: &Core, key: &KeyRecord, tokens: u64) -> Result<RatePermit, Error> {
     key.rates.admit(core.clock.monotonic_ms(), tokens).map_err(|refusal| over_limit(&refusal))
 }
 

@@ -9,6 +9,7 @@ use trunkline_ledger::journal::Journal;
 use crate::configurator::Configurator;
 use crate::door::Door;
 use crate::health::{HedgeBudget, RetryBudget};
+use crate::kept::ids::KeptIds;
 use crate::keys::Keys;
 use crate::measure::Measure;
 use crate::snapshot::Snapshots;
@@ -37,6 +38,8 @@ pub struct Core {
     pub metrics: Metrics,
     /// Background work.
     pub tasks: Tasks,
+    /// The ids of what providers keep.
+    pub kept: KeptIds,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Whether new requests are refused because the gateway is stopping.

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::HeaderMap;
-use trunkline_domain::Error;
 use trunkline_domain::receipt::Receipt;
+use trunkline_domain::{Error, Secret};
 use trunkline_ledger::Clock;
 use trunkline_ledger::api::{KeyStore, LedgerStore};
 use trunkline_ledger::journal::Journal;
@@ -19,6 +19,8 @@ use crate::deliver::Refusal;
 use crate::door::{Door, DoorLimits};
 use crate::health::RetryBudget;
 use crate::inbound::Inbound;
+use crate::kept::ids::{KEY_BYTES, KeptIds};
+use crate::kept::{RecallAsk, Recalled};
 use crate::keys::{KeyRecord, Keys};
 use crate::measure::Measure;
 use crate::snapshot::{Snapshot, Snapshots};
@@ -41,6 +43,8 @@ pub struct EngineParts {
     pub clock: Arc<dyn Clock>,
     /// Bounds of the door.
     pub door: DoorLimits,
+    /// The installation's own key for the ids of what providers keep: with another one, ids handed out before are void.
+    pub kept_key: Secret<[u8; KEY_BYTES]>,
 }
 
 /// The engine. Cloning shares it.
@@ -50,7 +54,7 @@ pub struct Engine(pub(crate) Arc<Core>);
 impl Engine {
     /// Puts the parts together. Keys are not loaded yet: see [`Keys::load`].
     pub fn new(parts: EngineParts) -> Self {
-        let EngineParts { configurator, snapshot, keys, ledger, journal, clock, door } = parts;
+        let EngineParts { configurator, snapshot, keys, ledger, journal, clock, door, kept_key } = parts;
         Self(Arc::new(Core {
             configurator,
             snapshots: Snapshots::new(snapshot),
@@ -62,6 +66,7 @@ impl Engine {
             hedges: Arc::default(),
             metrics: Metrics::default(),
             tasks: Tasks::default(),
+            kept: KeptIds::new(&kept_key),
             clock,
             draining: AtomicBool::new(false),
         }))
@@ -71,6 +76,12 @@ impl Engine {
     /// route because every route comes through here.
     pub async fn serve(&self, inbound: Inbound) -> Result<Answer, Refusal> {
         crate::serve::serve(&self.0, inbound).await
+    }
+
+    /// Asks for an answer that a provider keeps. As strict as [`Self::serve`] about who may; nothing is asked of a model, so
+    /// nothing is held or recorded.
+    pub async fn recall(&self, ask: RecallAsk) -> Result<Recalled, Error> {
+        crate::kept::recall(&self.0, ask).await
     }
 
     /// Says what would be done with a request, without doing it.

@@ -12,6 +12,7 @@ use crate::admit::{header_wishes, skim};
 use crate::authenticate::authenticate;
 use crate::core::Core;
 use crate::inbound::Inbound;
+use crate::kept::previous;
 use crate::plan::{Question, public};
 
 /// Explains the decision for a request of a caller. A request everybody is left out of is explained too; only a
@@ -25,8 +26,10 @@ pub(crate) async fn explain(core: &Arc<Core>, inbound: Inbound) -> Result<Receip
     })?;
     let skim = skim(codec, &envelope, inbound.path.as_ref(), header_wishes(&inbound.headers)?)?;
     let snapshot = core.snapshots.current();
-    let question =
-        Question::new(core, &snapshot, &key, (codec.dialect(), codec.operation()), (&envelope, &skim));
+    let previous = previous(core, &key, &skim)?;
+    let keeper = previous.as_ref().map(|kept| &*kept.account);
+    let language = (codec.dialect(), codec.operation());
+    let question = Question::new(core, &snapshot, &key, language, (&envelope, &skim), keeper);
     match question.plan() {
         Err(unknown @ PlanError::UnknownModel { .. }) => Err(public(unknown)),
         plan => Ok(question.explain(&plan, None)),

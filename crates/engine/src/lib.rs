@@ -1,7 +1,7 @@
 //! The verbs: who asks, may they, where to, try it, deliver it, settle it.
 //!
-//! What it is: [`Engine::serve`], through which every inference request goes, and the few things around it that need
-//! its parts (explain, keys, reload, drain). What it is not: it opens no socket, speaks no SQL and renders no HTTP.
+//! What it is: [`Engine::serve`], through which every inference request goes, [`Engine::recall`], by which an answer that a
+//! provider keeps is asked for again, and the few things around them that need their parts (explain, keys, reload, drain). What it is not: it opens no socket, speaks no SQL and renders no HTTP.
 //!
 //! Where to look first: `serve.rs`, the straight path on one page; then the rooms in its order: [`authenticate`],
 //! `admit`, `plan`, [`execute`], [`deliver`].
@@ -17,6 +17,7 @@ pub mod door;
 pub mod execute;
 pub mod health;
 pub mod inbound;
+pub mod kept;
 pub mod keys;
 pub mod listing;
 pub mod measure;

@@ -50,6 +50,7 @@ pub async fn read(account: &Account, deadline: Duration) -> Result<Vec<Text>, Li
     let response = fetch(
         &*account.dispatch,
         Fetch {
+            method: http::Method::GET,
             origin: Arc::clone(&credential.origin),
             path: listing.path.to_owned(),
             headers: account.provider.adapter.listing_headers(),

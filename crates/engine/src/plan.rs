@@ -16,6 +16,8 @@ use trunkline_wire::envelope::Envelope;
 
 use crate::Engine;
 use crate::core::Core;
+use crate::kept::gone;
+use crate::kept::ids::Kept;
 use crate::keys::KeyRecord;
 use crate::request::{Outgoing, ReceiptWish, Request};
 use crate::snapshot::Snapshot;
@@ -35,6 +37,7 @@ impl<'a> Question<'a> {
         key: &'a KeyRecord,
         (dialect, operation): (Dialect, Operation),
         (envelope, skim): (&Envelope, &'a Skim),
+        keeper: Option<&'a str>,
     ) -> Self {
         let ask = Ask {
             operation,
@@ -45,6 +48,7 @@ impl<'a> Question<'a> {
             attempts_max: snapshot.limits.attempts_max,
             total: snapshot.limits.deadlines.total,
             seed: rand::random(),
+            keeper,
             affinity: affinity(key, envelope, skim),
         };
         let live = core.measure.current(snapshot, core.clock.monotonic_ms());
@@ -120,18 +124,30 @@ pub(crate) async fn decide(request: &mut Request, outgoing: &mut Outgoing) -> Re
         request.snapshot = request.core.snapshots.current();
         plan = attempt(request, &outgoing.envelope);
     }
-    outgoing.plan = plan.map_err(public)?;
+    outgoing.plan = plan.map_err(|error| refusal(error, request.previous.as_ref()))?;
     Ok(())
 }
 
 fn attempt(request: &mut Request, envelope: &Envelope) -> Result<RoutePlan, PlanError> {
     let asked = (envelope, &request.skim);
     let language = (request.codec.dialect(), request.operation);
-    let question = Question::new(&request.core, &request.snapshot, &request.key, language, asked);
+    let keeper = request.previous.as_ref().map(|kept| &*kept.account);
+    let question = Question::new(&request.core, &request.snapshot, &request.key, language, asked, keeper);
     let plan = question.plan();
     let explained = (request.receipt == ReceiptWish::Full).then(|| question.explain(&plan, Some(request.id)));
     request.trail.explained = explained;
     plan
+}
+
+/// What the caller is told when there is nothing to try, where it goes on from an answer too: its account alone counts.
+fn refusal(error: PlanError, previous: Option<&Kept>) -> Error {
+    let elsewhere = |exclusion: &Exclusion| exclusion.reason == ExclusionReason::KeptElsewhere;
+    match (previous, &error) {
+        (Some(kept), PlanError::NothingLeft { excluded, .. }) if excluded.iter().all(elsewhere) => {
+            gone(&kept.account)
+        }
+        _ => public(error),
+    }
 }
 
 /// What the caller is told when there is nothing to try.
@@ -201,6 +217,7 @@ fn reasons(excluded: &[Exclusion]) -> String {
             ExclusionReason::Unpriced => "its price is not known".to_owned(),
             ExclusionReason::Unbounded { field } => format!("`{field}` has no limit"),
             ExclusionReason::Budget { bound } => format!("could cost ${bound}"),
+            ExclusionReason::KeptElsewhere => "does not keep the answer to go on from".to_owned(),
             ExclusionReason::CoolingDown => "cooling down".to_owned(),
             ExclusionReason::BeyondAttempts => "beyond the attempts allowed".to_owned(),
         };

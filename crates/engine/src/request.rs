@@ -4,6 +4,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::HeaderMap;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -21,7 +22,9 @@ use trunkline_wire::envelope::Envelope;
 use trunkline_wire::gemini::path::Framing;
 
 use crate::core::Core;
-use crate::door::Permit;
+use crate::door::{Permit, Tenant};
+use crate::execute::Head;
+use crate::kept::ids::Kept;
 use crate::keys::KeyRecord;
 use crate::snapshot::{Delivery, Snapshot};
 
@@ -45,6 +48,8 @@ pub struct Request {
     pub payer: Payer,
     /// Its facts.
     pub skim: Skim,
+    /// The answer it goes on from.
+    pub previous: Option<Kept>,
     /// Writes the request record.
     pub guard: RequestGuard,
     /// Its place in the windows of the key's limits.
@@ -124,6 +129,14 @@ impl Request {
         receipt.edits.clone_from(&self.trail.edits);
         receipt.losses.clone_from(&self.trail.losses);
         Some(receipt)
+    }
+
+    /// An answer, or an event of one, with the ids under which its provider keeps it as the caller is to know them.
+    pub fn with_own_ids(&self, head: &Head, body: Bytes) -> Bytes {
+        let Some(account) = &head.keeper else { return body };
+        let tenant = Tenant::of(&self.key.facts);
+        let rename = |id: &str| self.core.kept.wrap(tenant, account, id);
+        self.codec.rename_kept(&body, &rename).unwrap_or(body)
     }
 
     /// The request ended with an answer whose last byte was delivered.

@@ -31,13 +31,7 @@ impl From<Error> for Refusal {
 /// Serves one request. Early refusals, disconnects and panics all end in the same guards.
 pub(crate) async fn serve(core: &Arc<Core>, inbound: Inbound) -> Result<Answer, Refusal> {
     let arrived = Instant::now();
-    if core.draining.load(Ordering::Relaxed) {
-        let error = Error::new(
-            ErrorKind::ShuttingDown,
-            "the gateway is stopping: send the request to another one, or again soon",
-        );
-        return Err(error.retry_after(Duration::from_secs(1)).into());
-    }
+    refuse_while_draining(core)?;
     let snapshot = core.snapshots.current();
     let key = authenticate(&core.keys, &inbound.headers, core.clock.now()).await?;
     let wishes = header_wishes(&inbound.headers)?;
@@ -75,6 +69,18 @@ pub(crate) async fn serve(core: &Arc<Core>, inbound: Inbound) -> Result<Answer, 
         Ok((request, Err(error))) => Err(deliver::refuse(request, error)),
         Err(_) => Ok(deliver::stream::deliver_waiting(headers, manner, pending)),
     }
+}
+
+/// A gateway that stops takes nothing new.
+pub(crate) fn refuse_while_draining(core: &Core) -> Result<(), Error> {
+    if !core.draining.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    let error = Error::new(
+        ErrorKind::ShuttingDown,
+        "the gateway is stopping: send the request to another one, or again soon",
+    );
+    Err(error.retry_after(Duration::from_secs(1)))
 }
 
 /// Counts the tokens of a prompt: by the model's own provider, where it counts in the caller's dialect; an estimate is

@@ -5,7 +5,8 @@
 //! `packages/azure/src/azure-openai-provider.ts` (address, `api-key` header, `AZURE_API_KEY`) and openai-python
 //! `src/openai/lib/azure.py` (`AZURE_OPENAI_API_KEY`). The first chunk of a stream may have no choices and
 //! `prompt_filter_results`, and no id. `GET /openai/v1/models` lists base models, not the deployments that `model`
-//! must name, so there is no listing.
+//! must name, so there is no listing. `/responses`:
+//! <https://learn.microsoft.com/en-us/azure/foundry/openai/how-to/responses>.
 
 use trunkline_wire::quirks::Quirks;
 
@@ -25,6 +26,7 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     apis: &[Api::CHAT, Api::RESPONSES, Api::COMPLETIONS, Api::EMBEDDINGS],
     quirks: Quirks::REFERENCE,
     listing: None,
+    keeps_responses: true,
     proof: Proof::Proven,
     ..ProviderSpec::COMPATIBLE
 };

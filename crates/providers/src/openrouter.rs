@@ -6,7 +6,8 @@
 //! <https://openrouter.ai/docs/client-sdks/python/components/chatstreamoptions> (`include_usage` has no effect),
 //! <https://openrouter.ai/docs/api/reference/errors-and-debugging> (numeric codes, moderation as 403),
 //! <https://openrouter.ai/docs/api_reference/streaming> (comments; closing stops the bill at some of its providers
-//! only, so here it goes on).
+//! only, so here it goes on), <https://openrouter.ai/openapi.json> (`ResponsesRequest`, `OpenResponsesResult`: Responses,
+//! stateless: nothing is stored).
 
 use trunkline_domain::attempt::{Cause, UpstreamError};
 use trunkline_wire::quirks::{Quirks, StreamUsage};
@@ -24,7 +25,7 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     docs: "https://openrouter.ai/docs",
     base_url: BaseUrl::Fixed("https://openrouter.ai/api/v1"),
     env: &["OPENROUTER_API_KEY"],
-    apis: &[Api::CHAT, Api::EMBEDDINGS],
+    apis: &[Api::CHAT, Api::RESPONSES, Api::EMBEDDINGS],
     quirks: Quirks {
         stream_usage: StreamUsage::AlwaysTolerant,
         understands: &["models", "provider", "session_id", "usage"],

@@ -39,6 +39,8 @@ pub struct ProviderSpec {
     pub cancel: CancelBilling,
     /// Whether it counts the tokens of a prompt for nothing ([`Answering::Counted`]).
     pub counts_tokens: bool,
+    /// Whether it keeps the Responses it gave, to be gone on from and asked for again.
+    pub keeps_responses: bool,
     /// What data cannot say.
     pub adapter: &'static dyn Adapter,
     /// How far this file has been proven.
@@ -194,9 +196,19 @@ impl ProviderSpec {
         listing: Some(Listing::OPENAI),
         cancel: CancelBilling::GoesOn,
         counts_tokens: false,
+        keeps_responses: false,
         adapter: &Plain,
         proof: Proof::Unverified,
     };
+
+    /// The operations it serves, each once, whatever the dialects.
+    pub fn operations(&self) -> impl Iterator<Item = Operation> {
+        let apis = self.apis.iter().enumerate();
+        let first = |(at, api): &(usize, &Api)| {
+            self.apis.iter().take(*at).all(|before| before.operation != api.operation)
+        };
+        apis.filter(first).map(|(_, api)| api.operation)
+    }
 
     /// The API for an operation in a dialect.
     pub fn api(&self, operation: Operation, dialect: Dialect) -> Option<&'static Api> {

@@ -4,11 +4,13 @@
 //! Read in vercel/ai `packages/xai/src/convert-xai-chat-usage.ts` (usage), `packages/xai/src/xai-error.ts` (error
 //! forms), `packages/xai/src/__fixtures__` (recorded answers), `packages/xai/src/xai-chat-language-model.ts`
 //! (`max_completion_tokens`, `stream_options`) and at <https://docs.x.ai/developers/debugging> (statuses),
-//! <https://docs.x.ai/developers/cost-tracking> (`usage.cost_in_usd_ticks`).
+//! <https://docs.x.ai/developers/cost-tracking> (`usage.cost_in_usd_ticks`),
+//! <https://docs.x.ai/developers/model-capabilities/text/comparison> (`/responses`, where reasoning is counted apart too),
+//! <https://docs.x.ai/developers/model-capabilities/text/generate-text> (which it keeps for 30 days).
 
 use trunkline_wire::quirks::{Quirks, UsageConvention};
 
-use crate::spec::{BaseUrl, Proof, ProviderSpec};
+use crate::spec::{Api, BaseUrl, Proof, ProviderSpec};
 
 /// xAI.
 pub(crate) static SPEC: ProviderSpec = ProviderSpec {
@@ -19,7 +21,9 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     docs: "https://docs.x.ai",
     base_url: BaseUrl::Fixed("https://api.x.ai/v1"),
     env: &["XAI_API_KEY"],
+    apis: &[Api::CHAT, Api::RESPONSES],
     quirks: Quirks { usage: UsageConvention::ReasoningApart, ..Quirks::REFERENCE },
+    keeps_responses: true,
     proof: Proof::Proven,
     ..ProviderSpec::COMPATIBLE
 };

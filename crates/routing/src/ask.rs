@@ -26,6 +26,8 @@ pub struct Ask<'a> {
     pub total: Duration,
     /// Random number for choices among equals.
     pub seed: u64,
+    /// The account that keeps the answer the request goes on from: no other can serve it.
+    pub keeper: Option<&'a str>,
     /// What ties the request to a deployment that may remember something of it.
     pub affinity: Option<Affinity>,
 }

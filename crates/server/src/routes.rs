@@ -3,13 +3,14 @@
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use trunkline_domain::{Dialect, Error, ErrorKind};
+use trunkline_wire::responses::kept::Recall;
 
 use crate::app::App;
-use crate::ingress::{explain, inference};
+use crate::ingress::{explain, inference, kept};
 use crate::query::{self, generation, key, models, providers};
 use crate::render;
 
@@ -29,6 +30,7 @@ pub(crate) fn public(app: App) -> Router {
             .inference(base, "/completions", Dialect::OpenaiCompletions)
             .inference(base, "/embeddings", Dialect::OpenaiEmbeddings)
             .inference(base, "/responses", Dialect::OpenaiResponses)
+            .kept(base, "/responses/{id}", Dialect::OpenaiResponses)
             .inference(base, "/messages", Dialect::AnthropicMessages)
             .count(base, "/messages/count_tokens", Dialect::AnthropicMessages)
             .question(base, "/models", models::list)
@@ -52,7 +54,8 @@ pub(crate) fn public(app: App) -> Router {
     surface.question(BARE, "/healthz", health).question(BARE, "/readyz", readiness).into_router(app)
 }
 
-/// Routes in the making. Whatever takes a body goes to the engine; the rest is asked with a head alone.
+/// Routes in the making. Whatever takes a body goes to the engine; the rest is asked with a head alone, be it of the gateway
+/// or, through the engine too, of whoever keeps an answer.
 #[derive(Default)]
 struct Surface(Router<App>);
 
@@ -61,6 +64,21 @@ impl Surface {
     fn inference(self, base: &str, path: &str, dialect: Dialect) -> Self {
         let serve = move |State(app): State<App>, request: Request| inference::serve(app, dialect, request);
         Self(self.0.route(&format!("{base}{path}"), post(serve)))
+    }
+
+    /// The routes that ask again for an answer a provider keeps.
+    fn kept(mut self, base: &str, path: &str, dialect: Dialect) -> Self {
+        for recall in Recall::ALL {
+            let ask =
+                move |State(app): State<App>, request: Request| kept::ask(app, dialect, recall, request);
+            let route = match recall {
+                Recall::Retrieve | Recall::InputItems => get(ask),
+                Recall::Delete => delete(ask),
+                Recall::Cancel => post(ask),
+            };
+            self.0 = self.0.route(&format!("{base}{path}{}", recall.below()), route);
+        }
+        self
     }
 
     /// A route that answers how long a prompt is.
@@ -114,6 +132,7 @@ async fn nothing_there(uri: Uri, headers: HeaderMap) -> Response {
     let message = format!(
         "there is no {}: POST /v1/chat/completions, /v1/responses, /v1/completions, /v1/embeddings, /v1/messages, \
          /v1/messages/count_tokens, \
+         GET and DELETE /v1/responses/{{id}}, POST /v1/responses/{{id}}/cancel, GET /v1/responses/{{id}}/input_items; POST \
          /v1beta/models/{{model}}:generateContent, :streamGenerateContent, :countTokens, /v1/explain; GET /v1/models, \
          /v1/models/{{id}}, /v1/models/{{author}}/{{slug}}/endpoints, /v1/providers, /v1/generation?id=, /v1/key; \
          the same under /api/v1",

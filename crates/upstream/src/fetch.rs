@@ -1,5 +1,5 @@
-//! The second door: reads what carries no caller's words, such as model listings, discovery of local servers and
-//! catalogue updates. `GET` only and no body, by its type.
+//! The second door: what carries no caller's words, such as model listings, discovery of local servers, catalogue updates,
+//! and answers that a provider keeps. No body, by its type.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +20,8 @@ pub const BODY_MAX: usize = 16 << 20;
 /// What to read.
 #[derive(Debug)]
 pub struct Fetch {
+    /// How it is asked.
+    pub method: Method,
     /// Where.
     pub origin: Arc<Origin>,
     /// Path below the origin's base path, with its leading slash, and query.
@@ -48,10 +50,10 @@ pub struct FetchResponse {
 /// Reads one response whole. Beyond the causes of a dispatch: [`Cause::TotalTimeout`] past the deadline,
 /// [`Cause::Cut`] for a body that broke off, [`Cause::Malformed`] for one beyond the cap.
 pub async fn fetch(way: &dyn Dispatch, fetch: Fetch) -> Result<FetchResponse, DispatchError> {
-    let Fetch { origin, path, headers, authorization, deadline, body_max } = fetch;
+    let Fetch { method, origin, path, headers, authorization, deadline, body_max } = fetch;
     let call = Call {
         origin,
-        method: Method::GET,
+        method,
         path,
         headers,
         authorization,

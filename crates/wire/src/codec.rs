@@ -45,6 +45,12 @@ pub trait Codec: Send + Sync {
     /// usage object to add to.
     fn annotate(&self, body: &Bytes, annotation: &Annotation<'_>) -> Option<Bytes>;
 
+    /// Puts the ids under which a provider keeps answers in the caller's terms, in a buffered answer or in one event of a
+    /// stream, by splicing: nothing else changes. `None` where there are none.
+    fn rename_kept(&self, _body: &Bytes, _rename: &dyn Fn(&str) -> String) -> Option<Bytes> {
+        None
+    }
+
     /// A line of a stream that clients pass over, framing included; `None` where clients of the dialect stumble over any.
     fn comment(&self, text: &str) -> Option<Bytes> {
         Some(Bytes::from(format!(": {text}\n\n")))
@@ -121,6 +127,17 @@ pub struct Skim {
     pub provider_preferences: bool,
     /// What the caller wants of the gateway itself (`routing`).
     pub wishes: Wishes,
+    /// The answer it goes on from, which a provider keeps.
+    pub previous: Option<Previous>,
+}
+
+/// A field that names an answer a provider keeps, and its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Previous {
+    /// `previous_response_id`.
+    pub field: &'static str,
+    /// The answer's id, as the caller knows it.
+    pub id: Text,
 }
 
 /// The field that caps the output, and its value.

@@ -82,7 +82,12 @@ mod tests {
         ] {
             from.insert(name, HeaderValue::from_static("v"));
         }
-        for dialect in [Dialect::OpenaiChat, Dialect::OpenaiCompletions, Dialect::OpenaiEmbeddings] {
+        for dialect in [
+            Dialect::OpenaiChat,
+            Dialect::OpenaiCompletions,
+            Dialect::OpenaiEmbeddings,
+            Dialect::OpenaiResponses,
+        ] {
             for (direction, only) in
                 [(Direction::Request, "openai-beta"), (Direction::Response, "openai-version")]
             {

@@ -25,6 +25,7 @@ mod ollama;
 mod openai;
 pub mod quirks;
 pub mod recast;
+pub mod responses;
 pub mod routing;
 pub mod splice;
 
@@ -37,10 +38,10 @@ use crate::recast::{CallerCodec, ChatCodec};
 /// chat, which can render an error but would misread a body: whoever lets a caller choose a dialect offers none of those.
 pub fn codec_for(dialect: Dialect) -> &'static dyn Codec {
     match dialect {
-        Dialect::OpenaiResponses => &openai::responses::CODEC,
         Dialect::OpenaiChat | Dialect::BedrockConverse | Dialect::CohereChat | Dialect::OllamaChat => {
             &openai::chat::CODEC
         }
+        Dialect::OpenaiResponses => &responses::CODEC,
         Dialect::AnthropicMessages => &anthropic::CODEC,
         Dialect::GeminiGenerate => &gemini::CODEC,
         Dialect::OpenaiCompletions => &openai::completions::CODEC,
@@ -55,22 +56,19 @@ pub fn can_recast(from: Dialect, to: Dialect) -> bool {
 
 /// The codec by which callers of a chat dialect are served by providers of another. `None` for a dialect that is no chat.
 pub fn caller_codec_for(dialect: Dialect) -> Option<&'static dyn CallerCodec> {
-    if dialect == Dialect::OpenaiResponses {
-        return Some(&openai::responses::recast::CODEC);
-    }
     chat_codec_for(dialect).map(|codec| codec as &dyn CallerCodec)
 }
 
-/// The codec by which providers of a chat dialect serve callers of another. `None` for a dialect that is no chat, or that
-/// no provider speaks alone.
+/// The codec by which providers of a chat dialect serve callers of another. `None` for a dialect that is no chat.
 pub fn chat_codec_for(dialect: Dialect) -> Option<&'static dyn ChatCodec> {
     match dialect {
         Dialect::OpenaiChat => Some(&openai::recast::CODEC),
+        Dialect::OpenaiResponses => Some(&responses::recast::CODEC),
         Dialect::AnthropicMessages => Some(&anthropic::recast::CODEC),
         Dialect::GeminiGenerate => Some(&gemini::recast::CODEC),
         Dialect::BedrockConverse => Some(&bedrock::CODEC),
         Dialect::CohereChat => Some(&cohere::CODEC),
         Dialect::OllamaChat => Some(&ollama::CODEC),
-        Dialect::OpenaiCompletions | Dialect::OpenaiEmbeddings | Dialect::OpenaiResponses => None,
+        Dialect::OpenaiCompletions | Dialect::OpenaiEmbeddings => None,
     }
 }

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use trunkline_domain::Operation;
 use trunkline_domain::error::{ErrorKind, Facts, Fault};
 use trunkline_engine::config::reference;
 use trunkline_providers::registry::ALL;
@@ -150,6 +151,9 @@ const fn when(kind: ErrorKind) -> &'static str {
         ErrorKind::UpstreamUnreachable => "There is no connection to the provider.",
         ErrorKind::UpstreamMalformed => "The provider's answer is not what its protocol says.",
         ErrorKind::UpstreamCut => "The provider's answer ended before its end.",
+        ErrorKind::ProviderStateGone => {
+            "The account that keeps the answer you refer to is gone from the configuration, or no longer serves that model: send the whole conversation."
+        }
         ErrorKind::NoHealthyDeployment => "Everything that could serve this is cooling down.",
         ErrorKind::DeadlineExceeded => "The request's total time passed.",
         ErrorKind::ClientClosed => "The caller went away; recorded, and seen by nobody.",
@@ -201,7 +205,7 @@ fn providers() -> String {
                 unverified_mark(spec),
                 address(spec),
                 code_list(spec.env.iter().copied()),
-                code_list(operations(spec).into_iter()),
+                code_list(spec.operations().map(Operation::as_str)),
                 differences(spec),
             );
         }
@@ -263,13 +267,6 @@ fn differences(spec: &ProviderSpec) -> String {
         said.push("closing the connection ends the work".to_owned());
     }
     or_dash(said.join("; "))
-}
-
-/// What it serves, each once: it may serve one thing in several dialects.
-fn operations(spec: &ProviderSpec) -> Vec<&'static str> {
-    let mut operations: Vec<_> = spec.apis.iter().map(|api| api.operation.as_str()).collect();
-    operations.dedup();
-    operations
 }
 
 fn code_list<'a>(words: impl Iterator<Item = &'a str>) -> String {

@@ -13,7 +13,7 @@ use crate::request::{ReceiptWish, Request};
 pub(super) fn deliver(request: Request, head: &Head, body: Bytes) -> Answer {
     let mut all = headers::of(&request, head);
     headers::finished(&request, &mut all);
-    let mut body = body;
+    let mut body = request.with_own_ids(head, body);
     if request.skim.annotate || request.delivery.annotate || head.recast {
         let annotation = Annotation { cost: request.trail.cost, provider: head.provider_name };
         body = request.codec.annotate(&body, &annotation).unwrap_or(body);

@@ -249,11 +249,13 @@ impl EventStream {
             FrameClass::UsageOnly if relay.head.withhold_usage && !relay.annotates() => {}
             FrameClass::Content | FrameClass::Preamble | FrameClass::UsageOnly => {
                 self.last_content = Instant::now();
+                let names = class == FrameClass::Preamble;
+                let output = if names { relay.with_own_ids(output) } else { output };
                 let output = relay.annotated(output);
                 self.send_all(output);
             }
             FrameClass::Terminal => {
-                let output = relay.annotated(output);
+                let output = relay.annotated(relay.with_own_ids(output));
                 self.complete(output);
             }
             FrameClass::Error(words) => {
@@ -348,6 +350,14 @@ impl Relay {
     /// Whether the caller is to see usage with its cost: then the chunk it comes in is not withheld.
     fn annotates(&self) -> bool {
         self.request.skim.annotate || self.request.delivery.annotate || self.head.recast
+    }
+
+    /// The frame with the ids the caller is to know. Only what opens or ends an answer names it.
+    fn with_own_ids(&self, output: Output) -> Output {
+        if self.head.keeper.is_none() {
+            return output;
+        }
+        output.into_iter().map(|raw| self.request.with_own_ids(&self.head, raw)).collect()
     }
 
     /// The frame with the cost in its usage object, where the caller asked for it and the frame has one.

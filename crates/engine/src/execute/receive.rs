@@ -52,6 +52,8 @@ pub struct Head {
     pub withhold_usage: bool,
     /// Whether the answer is translated: nothing of the provider's headers is passed on.
     pub recast: bool,
+    /// The account, where it keeps its answers: ids in them are the caller's only once they are wrapped.
+    pub keeper: Option<trunkline_domain::Text>,
     /// Silence after which a committed stream is given up.
     pub idle: std::time::Duration,
     /// When it is given up whatever comes.
@@ -164,6 +166,8 @@ impl Receiver<'_> {
         } else {
             Ready::Whole(self.whole_answer(exchange, status, headers, streamed, first_content).await?)
         };
+        let recast = exchange.reading().is_some_and(Reading::is_recast);
+        let keeps = self.deployment.provider.keeps_responses && !recast;
         let head = Head {
             status,
             headers: std::mem::take(headers),
@@ -172,7 +176,8 @@ impl Receiver<'_> {
             model: self.deployment.model().clone(),
             ordinal: exchange.ordinal(),
             withhold_usage: self.withhold_usage,
-            recast: exchange.reading().is_some_and(Reading::is_recast),
+            recast,
+            keeper: keeps.then(|| self.deployment.account.clone()),
             idle: self.deadlines.idle,
             deadline: self.total,
         };

@@ -14,7 +14,7 @@ use trunkline_routing::world::Deployment;
 use trunkline_wire::codec::{FieldError, Loss, RelayEdits, RelayTarget};
 use trunkline_wire::envelope::Envelope;
 use trunkline_wire::recast::{CallerCodec, EncodeTarget, Losses};
-use trunkline_wire::splice::{SplicedBody, splice};
+use trunkline_wire::splice::{Edit, EditValue, SplicedBody, splice};
 use trunkline_wire::{caller_codec_for, chat_codec_for};
 
 use super::answer::{Introduction, Reading};
@@ -123,6 +123,9 @@ fn relay<'a>(
         codec.relay(&outgoing.envelope, &request.skim, &target);
     check(request, &losses, deployment)?;
     upstream.edits = edits;
+    if let (Some(previous), Some(kept)) = (&request.skim.previous, &request.previous) {
+        upstream.edits.push(Edit::replace(previous.field, EditValue::string(&kept.id)));
+    }
     Ok(Made {
         envelope: Cow::Borrowed(&outgoing.envelope),
         recast: None,

@@ -136,6 +136,7 @@ impl Rig {
             journal,
             clock: clock.clone(),
             door,
+            kept_key: Secret::new([7; 32]),
         });
         engine.keys().load().await.unwrap();
         let (key, secret) = mint::key(spec, OrganisationId::FIRST, clock.now());

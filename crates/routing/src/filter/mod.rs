@@ -20,6 +20,7 @@ pub fn admit(
 ) -> Result<NanoUsd, ExclusionReason> {
     scope(ask, tier_name, deployment)?;
     capability::check(ask, deployment)?;
+    kept(ask, deployment)?;
     let bound = price(world, ask, deployment)?;
     health::check(world, ix)?;
     Ok(bound)
@@ -31,6 +32,14 @@ fn scope(ask: &Ask<'_>, tier_name: &str, deployment: &Deployment) -> Result<(), 
     let covered = ask.scope.is_empty()
         || ask.scope.iter().any(|pattern| names.iter().any(|name| pattern.matches(name)));
     if covered { Ok(()) } else { Err(ExclusionReason::Scope) }
+}
+
+/// What a provider keeps is found in its own dialect, at one account.
+fn kept(ask: &Ask<'_>, deployment: &Deployment) -> Result<(), ExclusionReason> {
+    let Some(keeper) = ask.keeper else { return Ok(()) };
+    let spoken = deployment.api(ask.operation, ask.dialect).is_some_and(|api| api.dialect == ask.dialect);
+    let keeps = *deployment.account == *keeper && spoken && deployment.provider.keeps_responses;
+    if keeps { Ok(()) } else { Err(ExclusionReason::KeptElsewhere) }
 }
 
 fn price(world: &World<'_>, ask: &Ask<'_>, deployment: &Deployment) -> Result<NanoUsd, ExclusionReason> {

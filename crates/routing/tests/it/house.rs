@@ -97,6 +97,7 @@ impl House {
                 attempts_max: 4,
                 total: Deadlines::default().total,
                 seed,
+                keeper: None,
                 affinity: self.affinity,
             },
         )

@@ -98,6 +98,7 @@ pub(crate) fn explain(
         attempts_max: snapshot.limits.attempts_max,
         total: snapshot.limits.deadlines.total,
         seed: rand::random(),
+        keeper: None,
         affinity: None,
     };
     let world = World { offers: &snapshot.offers, live, now, monotonic_ms };

@@ -65,7 +65,7 @@ pub(crate) fn list(snapshot: &Snapshot, catalogue: &Catalogue) -> ProviderList {
                 Proof::Unverified => "unverified",
             }
             .to_owned(),
-            operations: spec.apis.iter().map(|api| api.operation.as_str().to_owned()).collect(),
+            operations: spec.operations().map(|operation| operation.as_str().to_owned()).collect(),
             env: spec.env.iter().map(|&name| name.to_owned()).collect(),
             base_url: match spec.base_url {
                 BaseUrl::Fixed(url) | BaseUrl::Local { url, .. } => Some(url.to_owned()),

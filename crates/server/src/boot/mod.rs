@@ -7,6 +7,7 @@ mod banner;
 mod configuration;
 mod drain;
 mod first_run;
+mod kept_key;
 mod log;
 pub(crate) mod machine;
 pub(crate) mod storage;
@@ -142,6 +143,7 @@ async fn start(options: ServeOptions, hangup: Signal, way: Way) -> Result<Gatewa
     ));
     let snapshot =
         configurator.first().await.map_err(|error| StartError::Configuration(vec![error.to_string()]))?;
+    let kept_key = kept_key::of(&settings.server.data_dir)?;
     let engine = Engine::new(EngineParts {
         configurator,
         snapshot,
@@ -150,6 +152,7 @@ async fn start(options: ServeOptions, hangup: Signal, way: Way) -> Result<Gatewa
         journal: storage.journal.clone(),
         clock: Arc::new(SystemClock::start()),
         door: settings.server.limits.door(machine::memory_bytes()),
+        kept_key,
     });
     way.everywhere(|| {
         let door = engine.door().clone();

@@ -128,6 +128,7 @@ async fn download(url: &str) -> Result<Bytes, Failure> {
     let origin = Origin::parse(&base).map_err(|error| Failure::mistake(format!("{url}: {error}")))?;
     let way = network().map_err(|error| Failure::new(error.to_string()))?;
     let wanted = Fetch {
+        method: http::Method::GET,
         origin: Arc::new(origin),
         path,
         headers: HeaderMap::new(),

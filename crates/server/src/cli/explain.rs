@@ -238,6 +238,7 @@ fn why(reason: &ExclusionReason) -> String {
         ExclusionReason::Unpriced => "its price is not known".to_owned(),
         ExclusionReason::Unbounded { field } => format!("{field} has no limit, so its bill has none"),
         ExclusionReason::Budget { bound } => format!("could cost ${bound}, more than is left"),
+        ExclusionReason::KeptElsewhere => "another account keeps the answer it goes on from".to_owned(),
         ExclusionReason::CoolingDown => "is cooling down after failures".to_owned(),
         ExclusionReason::BeyondAttempts => "there are more than may be tried".to_owned(),
     }

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use tokio::task::JoinHandle;
 use tower_service::Service as _;
+use trunkline_domain::Secret;
 use trunkline_engine::clock::SystemClock;
 use trunkline_engine::{Engine, EngineParts};
 use trunkline_ledger::journal::{Journal, JournalError};
@@ -85,6 +86,8 @@ impl Files {
             journal: journal.clone(),
             clock: Arc::new(SystemClock::start()),
             door: settings.server.limits.door(machine::memory_bytes()),
+            // It hands out no answers.
+            kept_key: Secret::new(rand::random()),
         });
         let reloader = Reloader::new(engine.clone(), place.config_path(), settings);
         let router = control_router(AdminState::new(engine, store.clone(), Arc::new(reloader)));

@@ -6,4 +6,5 @@ pub(crate) mod cors;
 pub(crate) mod explain;
 pub(crate) mod forwarded;
 pub(crate) mod inference;
+pub(crate) mod kept;
 pub(crate) mod read;

@@ -65,7 +65,7 @@ impl<'a> Provider<'a> {
                 Proof::Unverified => "unverified",
             },
             docs: spec.docs,
-            operations: spec.apis.iter().map(|api| Operation::as_str(api.operation)).collect(),
+            operations: spec.operations().map(Operation::as_str).collect(),
             models: 0,
             simulated,
         }

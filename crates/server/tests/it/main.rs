@@ -19,6 +19,7 @@ mod crowd;
 mod dialects;
 mod errors;
 mod inference;
+mod kept;
 mod kill;
 mod lists;
 mod protocols;

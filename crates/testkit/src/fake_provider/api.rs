@@ -3,6 +3,7 @@
 use http::HeaderMap;
 
 use super::findings::Refusal;
+use super::openai::responses::kept::Kept;
 use super::plan::Accepted;
 use super::{Arrived, Setup, anthropic, gemini, openai};
 
@@ -10,6 +11,8 @@ use super::{Arrived, Setup, anthropic, gemini, openai};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Api {
     OpenAi,
+    /// OpenAI's Responses.
+    Responses,
     Anthropic,
     Gemini,
 }
@@ -34,15 +37,22 @@ impl Api {
         let path = path.strip_prefix("/v1").unwrap_or(path);
         if path.starts_with("/messages") || path == "/models" && headers.contains_key("anthropic-version") {
             Self::Anthropic
+        } else if path.starts_with("/responses") {
+            Self::Responses
         } else {
             Self::OpenAi
         }
     }
 
     /// Judges a request: what it asks, or why it is refused.
-    pub(crate) fn judge(self, setup: &Setup, arrived: &Arrived) -> Result<Box<dyn Accepted>, Box<Refusal>> {
+    pub(crate) fn judge(
+        self,
+        setup: &Setup,
+        arrived: &Arrived,
+        kept: &Kept,
+    ) -> Result<Box<dyn Accepted>, Box<Refusal>> {
         match self {
-            Self::OpenAi => openai::strict::judge(setup, arrived),
+            Self::OpenAi | Self::Responses => openai::strict::judge(setup, arrived, kept),
             Self::Anthropic => anthropic::strict::judge(setup, arrived),
             Self::Gemini => gemini::strict::judge(setup, arrived),
         }
@@ -51,7 +61,7 @@ impl Api {
     /// An error's body.
     pub(crate) fn error(self, error: &Scripted<'_>) -> String {
         match self {
-            Self::OpenAi => openai::error::scripted(error).body(),
+            Self::OpenAi | Self::Responses => openai::error::scripted(error).body(),
             Self::Anthropic => anthropic::error::scripted(error).body(),
             Self::Gemini => gemini::error::scripted(error).body(),
         }
@@ -61,6 +71,7 @@ impl Api {
     pub(crate) fn error_event(self, error: &Scripted<'_>) -> String {
         let body = self.error(error);
         match self {
+            Self::Responses => openai::responses::answer::error_event(error),
             Self::OpenAi | Self::Gemini => format!("data: {body}\n\n"),
             Self::Anthropic => format!("event: error\ndata: {body}\n\n"),
         }
@@ -69,7 +80,7 @@ impl Api {
     /// The status an overloaded provider answers with.
     pub(crate) fn overloaded(self) -> u16 {
         match self {
-            Self::OpenAi | Self::Gemini => 503,
+            Self::OpenAi | Self::Responses | Self::Gemini => 503,
             Self::Anthropic => 529,
         }
     }
@@ -77,7 +88,7 @@ impl Api {
     /// What says only that a stream lives.
     pub(crate) fn ping(self) -> &'static str {
         match self {
-            Self::OpenAi => ": ping\n\n",
+            Self::OpenAi | Self::Responses => ": ping\n\n",
             Self::Anthropic => "event: ping\ndata: {\"type\": \"ping\"}\n\n",
             Self::Gemini => "\n\n",
         }

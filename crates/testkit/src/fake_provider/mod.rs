@@ -1,7 +1,8 @@
 //! A provider that does what a script says and lets nothing improper pass.
 //!
 //! What it is: a server of three APIs, which it tells apart by path: OpenAI's (`POST /chat/completions`, `/completions`,
-//! `/embeddings`, `GET /models`, with or without `/v1` before it), Anthropic's (`POST /messages`,
+//! `/embeddings`, `GET /models`, `POST /responses` with what it keeps of them below `/responses/{id}`, with or without `/v1`
+//! before it), Anthropic's (`POST /messages`,
 //! `/messages/count_tokens`, `GET /models` with `anthropic-version`) and Gemini's (`POST /models/{model}:generateContent`,
 //! `:streamGenerateContent`, `:countTokens`, with or without `/v1beta` or `/v1`). It answers correctly unless told otherwise,
 //! refuses in the provider's own words what a strict provider would refuse, signs the thoughts it hands out and takes
@@ -55,7 +56,8 @@ use body::ScriptedBody;
 use cache::Cache;
 use line::Line;
 use log::Log;
-use plan::Planned;
+use openai::responses::kept::Kept;
+use plan::{Memory, Planned};
 
 /// How a provider is set up.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -122,6 +124,7 @@ struct Shared {
     scripts: Mutex<Scripts>,
     log: Arc<Log>,
     cache: Cache,
+    kept: Kept,
 }
 
 #[derive(Debug, Default)]
@@ -160,7 +163,13 @@ impl FakeProvider {
         let log = Arc::new(Log::new(setup.log_file.as_deref(), setup.disconnect)?);
         let scripts = Scripts { first: setup.scripts.iter().cloned().collect(), later: 0 };
         Ok(Self {
-            shared: Arc::new(Shared { setup, scripts: Mutex::new(scripts), log, cache: Cache::default() }),
+            shared: Arc::new(Shared {
+                setup,
+                scripts: Mutex::new(scripts),
+                log,
+                cache: Cache::default(),
+                kept: Kept::default(),
+            }),
         })
     }
 
@@ -204,7 +213,7 @@ impl FakeProvider {
     async fn receive(&self, arrived: Arrived, line: Line) -> Outcome {
         let number = self.shared.log.arrived(&arrived);
         let api = Api::of(&arrived.path, &arrived.headers);
-        let asked = match api.judge(&self.shared.setup, &arrived) {
+        let asked = match api.judge(&self.shared.setup, &arrived, &self.shared.kept) {
             Ok(asked) => asked,
             Err(refusal) => {
                 let entry = self.shared.log.open(number, &refusal.violations);
@@ -217,7 +226,8 @@ impl FakeProvider {
         tokio::time::sleep(Duration::from_millis(script.head_after_ms)).await;
         match script.head {
             script::Head::Answer => {
-                respond(plan::plan(&script, api, &*asked, number, &self.shared.cache), entry, line)
+                let memory = Memory { cache: &self.shared.cache, kept: &self.shared.kept };
+                respond(plan::plan(&script, api, &*asked, number, memory), entry, line)
             }
             script::Head::Hang => std::future::pending().await,
             script::Head::Close => {

@@ -11,6 +11,7 @@ use super::api::{Api, Scripted};
 use super::cache::Cache;
 use super::findings::Refusal;
 use super::log::Billed;
+use super::openai::responses::kept::Kept;
 use super::script::{self, After, Body, End, Script};
 
 /// One piece of a body.
@@ -54,7 +55,16 @@ pub(crate) struct Making<'a> {
     pub(crate) script: &'a script::Answer,
     /// Makes its id.
     pub(crate) number: u64,
+    pub(crate) memory: Memory<'a>,
+}
+
+/// What the provider remembers of earlier calls.
+#[derive(Clone, Copy)]
+pub(crate) struct Memory<'a> {
+    /// Beginnings of prompts.
     pub(crate) cache: &'a Cache,
+    /// Responses.
+    pub(crate) kept: &'a Kept,
 }
 
 /// A correct answer.
@@ -75,14 +85,20 @@ pub(crate) fn refusal(refusal: &Refusal) -> Planned {
 }
 
 /// The response to an accepted request. `number` makes its id.
-pub(crate) fn plan(script: &Script, api: Api, asked: &dyn Accepted, number: u64, cache: &Cache) -> Planned {
+pub(crate) fn plan(
+    script: &Script,
+    api: Api,
+    asked: &dyn Accepted,
+    number: u64,
+    memory: Memory<'_>,
+) -> Planned {
     let mut planned = match &script.body {
         Body::Answer(_) if matches!(script.end, End::Overloaded(_)) && !asked.streams() => {
             let error = overloaded(api);
             finite(error.status, JSON, vec![part(Duration::ZERO, api.error(&error))], End::Complete)
         }
         Body::Answer(answer) => {
-            let mut answered = asked.answer(&Making { script: answer, number, cache });
+            let mut answered = asked.answer(&Making { script: answer, number, memory });
             let content_type = if asked.streams() { EVENTS } else { JSON };
             let total = answered.parts.last().and_then(|part| part.billed);
             if let End::Overloaded(pieces) = script.end {

@@ -12,6 +12,7 @@ use crate::support::{LONG, at, echo, pools, read_request, serve};
 
 fn listing(address: SocketAddr) -> Fetch {
     Fetch {
+        method: http::Method::GET,
         origin: at("http", address),
         path: "/models".to_owned(),
         headers: HeaderMap::new(),

@@ -79,7 +79,7 @@ pub(super) fn name(text: Str) -> Option<Text> {
 
 /// The length of a value's text, in bytes: of a string its own, of anything else that of the strings and keys in it.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Measured(pub(super) u64);
+pub(crate) struct Measured(pub(crate) u64);
 
 impl<'de> Deserialize<'de> for Measured {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {

@@ -16,7 +16,7 @@
 //! Where to look first: `recast/` (to and from other dialects); `skim` and `relay` for requests, `answer` and `stream`
 //! for answers, `usage` for how tokens are counted.
 
-mod answer;
+pub(crate) mod answer;
 mod error;
 pub(crate) mod recast;
 mod relay;

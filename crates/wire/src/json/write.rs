@@ -58,6 +58,27 @@ impl Object<'_> {
         self.out.push(b']');
     }
 
+    /// A member that is JSON already.
+    pub(crate) fn written_member(&mut self, key: &str, json: &[u8]) {
+        self.key(key);
+        self.out.extend_from_slice(json);
+    }
+
+    /// A member that is an array of elements that are JSON already, with commas between them.
+    pub(crate) fn elements(&mut self, key: &str, elements: &[u8]) {
+        self.key(key);
+        self.out.push(b'[');
+        self.out.extend_from_slice(elements);
+        self.out.push(b']');
+    }
+
+    /// The members of an object that is JSON already, and not empty.
+    pub(crate) fn members_of(&mut self, object: &[u8]) {
+        let members = object.strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}")).unwrap_or_default();
+        comma(self.out, &mut self.first);
+        self.out.extend_from_slice(members);
+    }
+
     fn key(&mut self, key: &str) {
         comma(self.out, &mut self.first);
         json(self.out, key);

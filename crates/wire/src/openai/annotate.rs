@@ -8,7 +8,7 @@ use crate::envelope::Envelope;
 use crate::frame::{Frame, FrameData};
 use crate::splice::{Edit, EditValue, splice};
 
-pub(super) fn annotate(body: &Bytes, annotation: &Annotation<'_>) -> Option<Bytes> {
+pub(crate) fn annotate(body: &Bytes, annotation: &Annotation<'_>) -> Option<Bytes> {
     if body.trim_ascii_start().starts_with(b"{") {
         return annotate_json(body.clone(), annotation);
     }
@@ -19,7 +19,7 @@ pub(super) fn annotate(body: &Bytes, annotation: &Annotation<'_>) -> Option<Byte
     Some([before, json.as_ref(), after].concat().into())
 }
 
-fn annotate_json(json: Bytes, annotation: &Annotation<'_>) -> Option<Bytes> {
+pub(crate) fn annotate_json(json: Bytes, annotation: &Annotation<'_>) -> Option<Bytes> {
     let envelope = Envelope::parse(json).ok()?;
     let usage = Envelope::parse(envelope.value("usage")?).ok()?;
     let cost = annotation.cost.to_string();

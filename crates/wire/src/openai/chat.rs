@@ -44,7 +44,7 @@ fn read_prompt(envelope: &Envelope, skim: &mut Skim) -> Result<(), FieldError> {
 
 /// Tool definitions are rendered into the prompt in a form only the provider knows: their length as written stands
 /// for it, and each tool has a template overhead besides.
-pub(super) fn tools(field: &'static str, raw: &[u8], skim: &mut Skim) -> Result<(), FieldError> {
+fn tools(field: &'static str, raw: &[u8], skim: &mut Skim) -> Result<(), FieldError> {
     let mut cursor = Cursor::new(raw);
     match cursor.kind() {
         Kind::Null => return Ok(()),

@@ -60,7 +60,7 @@ struct Complaint<'a> {
 }
 
 /// Reads a provider's error body. `None` where it is none.
-pub(super) fn read(body: &[u8]) -> Option<ErrorWords> {
+pub(crate) fn read(body: &[u8]) -> Option<ErrorWords> {
     if body.trim_ascii_start().starts_with(b"[") {
         let [only]: [&RawValue; 1] = serde_json::from_slice(body).ok()?;
         return read_object(only.get().as_bytes());
@@ -79,7 +79,7 @@ fn read_object(body: &[u8]) -> Option<ErrorWords> {
 }
 
 /// Reads the value of an `error` member.
-pub(super) fn words(error: &str) -> Option<ErrorWords> {
+pub(crate) fn words(error: &str) -> Option<ErrorWords> {
     if error.starts_with('{') {
         let words = words_of(&serde_json::from_str(error).ok()?);
         return Some(words);
@@ -141,15 +141,15 @@ struct Body<'a> {
 
 /// An error of ours as the value of `error`.
 #[derive(Serialize)]
-pub(super) struct Object<'a> {
-    pub(super) message: &'a str,
+pub(crate) struct Object<'a> {
+    pub(crate) message: &'a str,
     r#type: &'a str,
-    pub(super) param: Option<&'a str>,
-    pub(super) code: &'a str,
+    pub(crate) param: Option<&'a str>,
+    pub(crate) code: &'a str,
 }
 
 impl<'a> Object<'a> {
-    pub(super) fn of(error: &'a Error) -> Self {
+    pub(crate) fn of(error: &'a Error) -> Self {
         let facts = error.kind.facts();
         let upstream = error.upstream.as_ref().and_then(|answer| answer.code.as_deref());
         Self {
@@ -162,7 +162,7 @@ impl<'a> Object<'a> {
 }
 
 /// Writes an error as the body of an answer. An error relayed from a provider keeps the provider's code.
-pub(super) fn body(error: &Error) -> Bytes {
+pub(crate) fn body(error: &Error) -> Bytes {
     json(error).into()
 }
 

@@ -16,19 +16,18 @@
 //! Where to look first: `recast/` (chat, to and from other dialects); `skim` and `relay` for requests, `answer` and `stream` for answers, `usage` for how tokens are
 //! counted.
 
-mod annotate;
+pub(crate) mod annotate;
 mod answer;
 pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod embeddings;
-mod error;
-mod prompt;
+pub(crate) mod error;
+pub(crate) mod prompt;
 pub(crate) mod recast;
-mod relay;
-pub(crate) mod responses;
-mod skim;
+pub(crate) mod relay;
+pub(crate) mod skim;
 mod stream;
-mod usage;
+pub(crate) mod usage;
 
 use bytes::Bytes;
 use trunkline_domain::{Dialect, Error, Operation};

@@ -84,7 +84,7 @@ pub(super) fn inputs(field: &'static str, raw: &[u8], skim: &mut Skim) -> Result
 }
 
 /// A part of a message's content.
-pub(super) fn part(part: &mut Cursor<'_>, skim: &mut Skim) {
+fn part(part: &mut Cursor<'_>, skim: &mut Skim) {
     if part.kind() != Kind::Object {
         weigh(part, skim);
         return;
@@ -102,15 +102,6 @@ pub(super) fn part(part: &mut Cursor<'_>, skim: &mut Skim) {
             skim.needs.files = true;
             // A file may hold text: its length bounds that, whatever constant a file has besides.
             skim.text_bytes += media(value, skim);
-        }
-        // Files of Responses, which has them without an object around.
-        b"file_data" => {
-            skim.needs.files = true;
-            skim.text_bytes += media_leaf(value, skim);
-        }
-        b"file_id" | b"file_url" if value.kind() == Kind::String => {
-            skim.needs.files = true;
-            skim.referenced_media = skim.referenced_media.saturating_add(1);
         }
         _ => weigh(value, skim),
     });
@@ -137,7 +128,7 @@ fn media_leaf(value: &mut Cursor<'_>, skim: &mut Skim) -> u64 {
 }
 
 /// A payload is inline unless it is an address: anything with a scheme other than `data:`.
-fn payload(payload: &[u8], skim: &mut Skim) -> u64 {
+pub(crate) fn payload(payload: &[u8], skim: &mut Skim) -> u64 {
     let head = payload.get(..payload.len().min(16)).unwrap_or_default();
     let is_data = head.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"data:"));
     // Base64 has no colon, so one means an address; an escaped one too, and base64 needs no such escapes.

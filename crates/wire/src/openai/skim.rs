@@ -26,7 +26,7 @@ pub(super) fn skim(shape: &Shape, envelope: &Envelope) -> Result<Skim, FieldErro
 }
 
 /// Reads who asks and what they ask of the gateway itself.
-fn caller_facts(envelope: &Envelope, skim: &mut Skim) -> Result<(), FieldError> {
+pub(crate) fn caller_facts(envelope: &Envelope, skim: &mut Skim) -> Result<(), FieldError> {
     fields::caller_facts(envelope, skim)?;
     skim.models.extend(names(envelope, "fallbacks")?);
     skim.end_user =

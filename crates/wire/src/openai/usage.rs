@@ -25,6 +25,16 @@ struct Reported {
     completion_tokens_details: Option<CompletionDetails>,
 }
 
+/// The same, as OpenAI's Responses name it.
+#[derive(Deserialize)]
+struct ResponsesReported {
+    input_tokens: Option<Count>,
+    output_tokens: Option<Count>,
+    total_tokens: Option<Count>,
+    input_tokens_details: Option<PromptDetails>,
+    output_tokens_details: Option<CompletionDetails>,
+}
+
 #[derive(Default, Deserialize)]
 #[serde(default)]
 #[expect(clippy::struct_field_names, reason = "the wire's names")]
@@ -44,8 +54,26 @@ struct CompletionDetails {
 
 /// Reads a usage object. `None` where it reports nothing. The classes of the prompt add up to `prompt_tokens`, those
 /// of the completion to `completion_tokens` (plus the reasoning where that is counted apart), whatever the details say.
-pub(super) fn read(json: &str, convention: UsageConvention) -> Option<Usage> {
-    let reported: Reported = serde_json::from_str(json).ok()?;
+pub(crate) fn read(json: &str, convention: UsageConvention) -> Option<Usage> {
+    sort(serde_json::from_str(json).ok()?, convention)
+}
+
+/// Reads a usage object of OpenAI's Responses (openai-python, `types/responses/response_usage.py`), which is the same
+/// under other names. xAI counts reasoning apart there too.
+pub(crate) fn read_responses(json: &str, convention: UsageConvention) -> Option<Usage> {
+    let reported: ResponsesReported = serde_json::from_str(json).ok()?;
+    let reported = Reported {
+        prompt_tokens: reported.input_tokens,
+        completion_tokens: reported.output_tokens,
+        total_tokens: reported.total_tokens,
+        prompt_cache_hit_tokens: None,
+        prompt_tokens_details: reported.input_tokens_details,
+        completion_tokens_details: reported.output_tokens_details,
+    };
+    sort(reported, convention)
+}
+
+fn sort(reported: Reported, convention: UsageConvention) -> Option<Usage> {
     let total = reported.total_tokens.map(|count| count.0);
     if reported.prompt_tokens.is_none() && reported.completion_tokens.is_none() && total.is_none() {
         return None;
@@ -100,6 +128,21 @@ pub(super) fn write(object: &mut Object<'_>, usage: &Usage) {
         details.member("accepted_prediction_tokens", &0);
         details.member("rejected_prediction_tokens", &0);
     });
+}
+
+/// Writes a usage object of OpenAI's Responses.
+pub(crate) fn write_responses(object: &mut Object<'_>, usage: &Usage) {
+    object.member("input_tokens", &usage.prompt_total());
+    object.object("input_tokens_details", |details| {
+        details.member("cached_tokens", &usage.cache_read_tokens);
+        let writes = usage.cache_write_5m_tokens.saturating_add(usage.cache_write_1h_tokens);
+        details.member("cache_write_tokens", &writes);
+    });
+    object.member("output_tokens", &usage.completion_total());
+    object.object("output_tokens_details", |details| {
+        details.member("reasoning_tokens", &usage.reasoning_tokens);
+    });
+    object.member("total_tokens", &usage.total());
 }
 
 /// Whether reasoning is counted beside the completion. The total decides where it fits one reading only: the same

@@ -160,9 +160,12 @@ pub(crate) fn restore_nested(object: &mut Object<'_>, extras: &Extras, dialect: 
     }
 }
 
-/// Notes that the unknown members kept at a level are lost, unless they are `null`.
+/// Notes that the unknown members kept at a level are lost, unless they are `null` or a name that names nothing elsewhere.
 pub(crate) fn lose_extras(extras: &Extras, level: &dyn Fn() -> String, losses: &mut Losses) {
-    for (key, _) in extras.fields().iter().filter(|(_, value)| !value.is_null()) {
+    let names_an_item =
+        |key: &str| extras.is_of(Dialect::OpenaiResponses) && matches!(key, "id" | "message.id");
+    let said = extras.fields().iter().filter(|(key, value)| !value.is_null() && !names_an_item(key));
+    for (key, _) in said {
         let level = level();
         let path = if level.is_empty() { key.to_string() } else { format!("{level}.{key}") };
         losses.dropped(Subject::Other, path, "the provider's dialect has no such field");

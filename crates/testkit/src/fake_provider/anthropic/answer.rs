@@ -91,7 +91,7 @@ impl MessageAsked {
 
     fn answer(&self, making: &Making<'_>) -> Answered {
         let id = format!("msg_fake{}", making.number);
-        let cached = making.cache.read(&self.model, &self.prompt);
+        let cached = making.memory.cache.read(&self.model, &self.prompt);
         let mut speech = speech(&self.wanted, making.script);
         // What does not fit whole is not called.
         speech.calls.retain(|(_, arguments)| serde_json::from_str::<Value>(&arguments.concat()).is_ok());

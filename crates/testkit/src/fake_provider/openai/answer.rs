@@ -9,13 +9,14 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value, json};
 
+use super::responses;
 use crate::fake_provider::log::Billed;
 use crate::fake_provider::plan::{Accepted, Answered, Making, Part};
 use crate::fake_provider::script;
 use crate::fake_provider::speech::{Finish, Speech, Wanted, speech};
 
 /// The creation time in every answer, in seconds since 1970: answers are the same in every run.
-const CREATED: u64 = 1_750_000_000;
+pub(super) const CREATED: u64 = 1_750_000_000;
 
 /// What an accepted request asks.
 #[derive(Clone, Debug)]
@@ -24,6 +25,10 @@ pub(crate) enum Asked {
     Models(Vec<String>),
     /// Chat or a completion.
     Text(TextAsked),
+    /// A response.
+    Response(responses::Response),
+    /// What is kept of one, as JSON.
+    Kept(Value),
     /// Vectors.
     Embeddings { model: String, inputs: Vec<u64>, dimensions: usize, base64: bool },
 }
@@ -42,23 +47,29 @@ pub(crate) struct TextAsked {
 
 impl Accepted for Asked {
     fn streams(&self) -> bool {
-        matches!(self, Self::Text(TextAsked { stream: true, .. }))
+        match self {
+            Self::Text(asked) => asked.stream,
+            Self::Response(asked) => asked.stream,
+            Self::Models(_) | Self::Kept(_) | Self::Embeddings { .. } => false,
+        }
     }
 
     fn answer(&self, making: &Making<'_>) -> Answered {
-        answer(self, making.script, making.number)
+        answer(self, making)
     }
 }
 
-/// The correct answer. `number` makes its id.
-fn answer(asked: &Asked, script: &script::Answer, number: u64) -> Answered {
+/// The correct answer.
+fn answer(asked: &Asked, making: &Making<'_>) -> Answered {
+    let &Making { script, number, .. } = making;
     match asked {
+        Asked::Response(asked) => responses::answer::answer(asked, making),
+        Asked::Kept(body) => Answered { id: None, parts: vec![free(body)] },
         Asked::Models(models) => {
             let entry =
                 |id: &String| json!({ "id": id, "object": "model", "created": CREATED, "owned_by": "fake" });
             let listing = json!({ "object": "list", "data": models.iter().map(entry).collect::<Vec<_>>() });
-            let bytes = listing.to_string().into();
-            Answered { id: None, parts: vec![Part { wait: Duration::ZERO, bytes, billed: None }] }
+            Answered { id: None, parts: vec![free(&listing)] }
         }
         Asked::Embeddings { model, inputs, dimensions, base64 } => {
             let billed = Billed { prompt_tokens: inputs.iter().sum(), ..Billed::default() };
@@ -83,6 +94,11 @@ fn answer(asked: &Asked, script: &script::Answer, number: u64) -> Answered {
             Answered { id: Some(id), parts }
         }
     }
+}
+
+/// A body that costs nothing.
+fn free(body: &Value) -> Part {
+    Part { wait: Duration::ZERO, bytes: body.to_string().into(), billed: None }
 }
 
 fn bill(asked: &TextAsked, speech: &Speech) -> Billed {

@@ -1,5 +1,6 @@
-//! OpenAI's API: chat, completions, embeddings, models.
+//! OpenAI's API: chat, completions, embeddings, models, Responses and what is kept of them.
 
 pub(crate) mod answer;
 pub(crate) mod error;
+pub(crate) mod responses;
 pub(crate) mod strict;

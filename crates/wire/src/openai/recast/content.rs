@@ -211,7 +211,7 @@ impl File {
 }
 
 /// What a URL points to: `data:` URLs hold their bytes.
-pub(in crate::openai) fn source(url: &Text) -> (MediaSource, Option<Text>) {
+pub(crate) fn source(url: &Text) -> (MediaSource, Option<Text>) {
     let data = url.strip_prefix("data:").and_then(|data| data.split_once(";base64,"));
     match data {
         Some((media_type, data)) => (MediaSource::Base64(data.into()), Some(media_type.into())),
@@ -220,7 +220,7 @@ pub(in crate::openai) fn source(url: &Text) -> (MediaSource, Option<Text>) {
 }
 
 /// A URL for a source, if it can be had: a file's id is none.
-pub(super) fn url(source: &MediaSource, media_type: Option<&Text>) -> Option<String> {
+pub(crate) fn url(source: &MediaSource, media_type: Option<&Text>) -> Option<String> {
     match source {
         MediaSource::Url(url) => Some(url.to_string()),
         MediaSource::Base64(data) => {

@@ -173,7 +173,7 @@ fn reasoning(fields: &mut Fields<'_, '_, '_>, request: &ChatRequest, target: &En
 }
 
 /// The effort that stands for what the caller said instead of one.
-fn effort_of(
+pub(crate) fn effort_of(
     reasoning: &Reasoning,
     request: &ChatRequest,
     target: &EncodeTarget<'_>,

@@ -51,7 +51,7 @@ pub(super) fn word(finish: &Finish) -> &str {
 }
 
 /// Notes what the word for a reason leaves unsaid.
-pub(super) fn lose(finish: &Finish, choice: u32, losses: &mut Losses) {
+pub(crate) fn lose(finish: &Finish, choice: u32, losses: &mut Losses) {
     if finish.stop_sequence.is_some() {
         let why = "the dialect does not say which sequence ended the answer";
         losses.dropped(Subject::Other, format!("choices[{choice}].stop_sequence"), why);
@@ -70,7 +70,7 @@ wire_object! {
 }
 
 wire_object! {
-    ignoring pub(super) struct WireToken {
+    ignoring pub(crate) struct WireToken {
         "token" => token: Str,
         "bytes" => bytes: Vec<u8>,
         "logprob" => logprob: Number,
@@ -90,7 +90,7 @@ impl WireLogprobs {
 }
 
 impl WireToken {
-    fn token(self) -> Option<TokenLogprob> {
+    pub(crate) fn token(self) -> Option<TokenLogprob> {
         let top = self.top.into_iter().flatten().filter_map(WireToken::token).collect();
         Some(TokenLogprob { token: self.token?.0, bytes: self.bytes, logprob: self.logprob?, top })
     }

@@ -18,19 +18,17 @@
 //! Where to look first: [`decode_request`], [`encode_request`], [`response`], [`decode_stream`], [`encode_stream`];
 //! [`form`] lists the spellings that are told apart.
 
-mod content;
+pub(crate) mod content;
 mod decode_request;
 mod decode_stream;
 mod encode_messages;
-mod encode_request;
+pub(crate) mod encode_request;
 mod encode_stream;
-mod finish;
+pub(crate) mod finish;
 mod messages;
 mod parameters;
 mod reasoning;
 mod response;
-
-pub(in crate::openai) use content::source as data_url;
 
 use bytes::Bytes;
 use trunkline_domain::Dialect;

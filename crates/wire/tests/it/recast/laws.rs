@@ -11,6 +11,7 @@ use super::{
 /// The dialects and their fixtures.
 const DIALECTS: &[(Dialect, &str)] = &[
     (Dialect::OpenaiChat, "openai_chat"),
+    (Dialect::OpenaiResponses, "openai_responses"),
     (Dialect::AnthropicMessages, "anthropic_messages"),
     (Dialect::GeminiGenerate, "gemini_generate"),
     (Dialect::CohereChat, "cohere_chat"),

@@ -23,6 +23,8 @@ mod openai_answers;
 mod openai_chat;
 mod openai_losses;
 mod responses;
+mod responses_generate;
+mod responses_losses;
 mod stream;
 
 use std::collections::BTreeMap;

@@ -101,7 +101,7 @@ fn stops(body: &Map<String, Value>) -> Vec<String> {
 }
 
 /// The fields of a body, each known, of its type, once; `None` where it is no object at all.
-fn top_level(
+pub(super) fn top_level(
     setup: &Setup,
     body: &[u8],
     known: &[Field],

@@ -102,6 +102,38 @@ pub(super) const COMPLETION: &[Field] = &[
     optional("user", Text),
 ];
 
+pub(super) const RESPONSE: &[Field] = &[
+    optional("background", Flag),
+    optional("context_management", List),
+    optional("conversation", TextOrMap),
+    optional("include", List),
+    required("input", TextOrList),
+    optional("instructions", Text),
+    optional("max_output_tokens", Whole(16, MANY)),
+    optional("max_tool_calls", Whole(1, MANY)),
+    optional("metadata", Map),
+    required("model", Text),
+    optional("parallel_tool_calls", Flag),
+    optional("previous_response_id", Text),
+    optional("prompt", Map),
+    optional("prompt_cache_key", Text),
+    optional("prompt_cache_retention", Text),
+    optional("reasoning", Map),
+    optional("safety_identifier", Text),
+    optional("service_tier", Text),
+    optional("store", Flag),
+    optional("stream", Flag),
+    optional("stream_options", Map),
+    optional("temperature", Decimal),
+    optional("text", Map),
+    optional("tool_choice", TextOrMap),
+    optional("tools", List),
+    optional("top_logprobs", Whole(0, 20)),
+    optional("top_p", Decimal),
+    optional("truncation", Text),
+    optional("user", Text),
+];
+
 pub(super) const EMBEDDING: &[Field] = &[
     required("model", Text),
     required("input", TextOrList),

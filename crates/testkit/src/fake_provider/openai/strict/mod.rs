@@ -2,7 +2,7 @@
 //! are not exactly the API's. The first problem is answered as the provider would; all are recorded.
 //!
 //! Fields: `openai/types/chat/completion_create_params.py`, `completion_create_params.py`,
-//! `embedding_create_params.py` of the official Python SDK 3.57.
+//! `embedding_create_params.py`, `responses/response_create_params.py` of the official Python SDK 3.57.
 
 mod body;
 mod fields;
@@ -13,6 +13,8 @@ use http::Method;
 
 use super::answer::Asked;
 use super::error::ApiError;
+use super::responses;
+use super::responses::kept::Kept;
 use crate::fake_provider::findings::{self, Refusal};
 use crate::fake_provider::plan::Accepted;
 use crate::fake_provider::{Arrived, Setup};
@@ -32,17 +34,21 @@ pub const GATEWAY_FIELDS: &[&str] = &[
 ];
 
 /// Everything found wrong so far, and the answer to the first of it.
-type Findings = findings::Findings<ApiError>;
+pub(super) type Findings = findings::Findings<ApiError>;
 
 impl Findings {
-    fn invalid(&mut self, param: &str, code: &str, message: impl Into<String>) {
+    pub(super) fn invalid(&mut self, param: &str, code: &str, message: impl Into<String>) {
         let message = message.into();
         self.add(message.clone(), ApiError::invalid(Some(param), Some(code), message));
     }
 }
 
 /// Judges a request: what it asks, or why it is refused.
-pub(crate) fn judge(setup: &Setup, arrived: &Arrived) -> Result<Box<dyn Accepted>, Box<Refusal>> {
+pub(crate) fn judge(
+    setup: &Setup,
+    arrived: &Arrived,
+    kept: &Kept,
+) -> Result<Box<dyn Accepted>, Box<Refusal>> {
     let mut findings = Findings::default();
     headers::judge(setup, arrived, &mut findings);
     let path = arrived.path.split('?').next().unwrap_or_default();
@@ -54,6 +60,15 @@ pub(crate) fn judge(setup: &Setup, arrived: &Arrived) -> Result<Box<dyn Accepted
             body::text(setup, &arrived.body, fields::COMPLETION, &mut findings)
         }
         ("/embeddings", &Method::POST) => body::embeddings(setup, &arrived.body, &mut findings),
+        ("/responses", &Method::POST) => {
+            let fields = body::top_level(setup, &arrived.body, fields::RESPONSE, &mut findings);
+            fields
+                .and_then(|fields| responses::strict::asked(&fields, kept, &mut findings))
+                .map(Asked::Response)
+        }
+        (path, method) if path.starts_with("/responses/") => {
+            responses::strict::again(path, method, arrived, kept, &mut findings).map(Asked::Kept)
+        }
         (_, method) => {
             let message = format!("Unknown request URL: {method} {path}.");
             let error = ApiError::invalid(None, Some("unknown_url"), message.clone()).with_status(404);

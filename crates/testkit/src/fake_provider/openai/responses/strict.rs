@@ -1,0 +1,141 @@
+//! What of a request for a response, or for what is kept of one, is refused.
+
+use http::Method;
+use serde_json::{Map, Value, json};
+
+use super::Response;
+use super::kept::{Entry, Kept};
+use crate::fake_provider::Arrived;
+use crate::fake_provider::openai::error::ApiError;
+use crate::fake_provider::openai::strict::Findings;
+use crate::fake_provider::speech::{Wanted, count, sample};
+
+/// Reads a request whose fields are known and of their types.
+pub(crate) fn asked(body: &Map<String, Value>, kept: &Kept, findings: &mut Findings) -> Option<Response> {
+    let text = |name: &str| body.get(name).and_then(Value::as_str);
+    let flag = |name: &str| body.get(name).and_then(Value::as_bool);
+    let mut input = Vec::new();
+    if let Some(id) = text("previous_response_id") {
+        let Some(Entry { response, input: before }) = kept.get(id) else {
+            let message = format!("Previous response with id '{id}' not found.");
+            findings.invalid("previous_response_id", "previous_response_not_found", message);
+            return None;
+        };
+        input.extend(before);
+        input.extend(response.get("output").and_then(Value::as_array).into_iter().flatten().cloned());
+    }
+    match body.get("input") {
+        Some(Value::String(text)) => {
+            let content = json!([{ "type": "input_text", "text": text }]);
+            input.push(json!({ "type": "message", "role": "user", "content": content }));
+        }
+        Some(Value::Array(items)) => input.extend(items.iter().cloned()),
+        _ => {}
+    }
+    if let Some(odd) = input.iter().position(|item| !item.is_object()) {
+        let param = format!("input[{odd}]");
+        findings.invalid(&param, "invalid_type", format!("Invalid type for '{param}'."));
+    }
+    let output_max = body.get("max_output_tokens").and_then(Value::as_u64);
+    let instructions = body.get("instructions").cloned().unwrap_or(Value::Null);
+    Some(Response {
+        model: text("model").unwrap_or_default().to_owned(),
+        stream: flag("stream").unwrap_or(false),
+        store: flag("store").unwrap_or(true),
+        previous: text("previous_response_id").map(str::to_owned),
+        tools: body.get("tools").cloned().unwrap_or_else(|| json!([])),
+        prompt_tokens: input.iter().map(words).sum::<u64>() + words(&instructions),
+        instructions,
+        input,
+        wanted: Wanted {
+            output_max: output_max.and_then(|most| usize::try_from(most).ok()),
+            calls: calls(body),
+            ..Wanted::default()
+        },
+    })
+}
+
+/// The words of the texts in a value.
+fn words(value: &Value) -> u64 {
+    match value {
+        Value::String(text) => count(text),
+        Value::Array(elements) => elements.iter().map(words).sum(),
+        Value::Object(members) => {
+            let said = |name: &str| matches!(name, "content" | "text" | "output" | "arguments");
+            members.iter().filter(|(name, _)| said(name)).map(|(_, value)| words(value)).sum()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    }
+}
+
+/// The functions to call, if one must be.
+fn calls(body: &Map<String, Value>) -> Vec<(String, String)> {
+    if body.get("tool_choice").and_then(Value::as_str) != Some("required") {
+        return Vec::new();
+    }
+    let tools = body.get("tools").and_then(Value::as_array).into_iter().flatten();
+    let call = |tool: &Value| {
+        let arguments = tool.get("parameters").map_or_else(|| "{}".to_owned(), |it| sample(it).to_string());
+        Some((tool.get("name")?.as_str()?.to_owned(), arguments))
+    };
+    tools.filter_map(call).collect()
+}
+
+/// What is asked of a response that is kept: the answer's body.
+pub(crate) fn again(
+    path: &str,
+    method: &Method,
+    arrived: &Arrived,
+    kept: &Kept,
+    findings: &mut Findings,
+) -> Option<Value> {
+    if !arrived.body.is_empty() {
+        findings.invalid("body", "invalid_value", "A body where none is taken.");
+    }
+    let rest = path.strip_prefix("/responses/").unwrap_or_default();
+    let (id, what) = rest.split_once('/').unwrap_or((rest, ""));
+    let Some(Entry { response, input }) = kept.get(id) else {
+        let message = format!("Response with id '{id}' not found.");
+        findings.add(message.clone(), ApiError::invalid(None, None, message).with_status(404));
+        return None;
+    };
+    match (what, method) {
+        ("", &Method::GET) => Some(response),
+        ("", &Method::DELETE) => {
+            Some(json!({ "id": id, "object": "response.deleted", "deleted": kept.forget(id) }))
+        }
+        ("cancel", &Method::POST) => {
+            let message = "Cannot cancel a synchronous response.";
+            findings.add(message, ApiError::invalid(None, None, message.to_owned()));
+            None
+        }
+        ("input_items", &Method::GET) => Some(listing(id, input, &arrived.path)),
+        (_, _) => {
+            let message = format!("Unknown request URL: {method} {path}.");
+            findings
+                .add(message.clone(), ApiError::invalid(None, Some("unknown_url"), message).with_status(404));
+            None
+        }
+    }
+}
+
+/// The items of a request, the latest first unless asked otherwise.
+fn listing(id: &str, input: Vec<Value>, path: &str) -> Value {
+    let named = |(at, mut item): (usize, Value)| {
+        if let Some(item) = item.as_object_mut() {
+            item.entry("id").or_insert_with(|| format!("msg_{id}_in{at}").into());
+        }
+        item
+    };
+    let mut data: Vec<Value> = input.into_iter().enumerate().map(named).collect();
+    let query = path.split_once('?').map_or("", |(_, query)| query);
+    if !query.split('&').any(|pair| pair == "order=asc") {
+        data.reverse();
+    }
+    let limit = query.split('&').find_map(|pair| pair.strip_prefix("limit=")?.parse().ok()).unwrap_or(20);
+    let has_more = data.len() > limit;
+    data.truncate(limit);
+    let end = |item: Option<&Value>| item.and_then(|item| item.get("id")).cloned();
+    let (first, last) = (end(data.first()), end(data.last()));
+    json!({ "object": "list", "data": data, "first_id": first, "last_id": last, "has_more": has_more })
+}
