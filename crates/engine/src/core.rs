@@ -11,6 +11,7 @@ use crate::door::Door;
 use crate::health::{HedgeBudget, RetryBudget};
 use crate::keys::Keys;
 use crate::measure::Measure;
+use crate::minted::MintedTable;
 use crate::snapshot::Snapshots;
 use crate::tasks::Tasks;
 use crate::telemetry::metrics::Metrics;
@@ -33,6 +34,8 @@ pub struct Core {
     pub retries: RetryBudget,
     /// Hedges that may still be made.
     pub hedges: Arc<HedgeBudget>,
+    /// Who made which provider state.
+    pub(crate) minted: MintedTable,
     /// Counters and histograms.
     pub metrics: Metrics,
     /// Background work.

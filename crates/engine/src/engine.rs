@@ -21,6 +21,7 @@ use crate::health::RetryBudget;
 use crate::inbound::Inbound;
 use crate::keys::{KeyRecord, Keys};
 use crate::measure::Measure;
+use crate::minted::MintedTable;
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::tasks::Tasks;
 use crate::telemetry::metrics::{Gauges, Metrics};
@@ -60,6 +61,7 @@ impl Engine {
             journal,
             retries: RetryBudget::default(),
             hedges: Arc::default(),
+            minted: MintedTable::new(rand::random()),
             metrics: Metrics::default(),
             tasks: Tasks::default(),
             clock,

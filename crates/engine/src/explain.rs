@@ -25,8 +25,7 @@ pub(crate) async fn explain(core: &Arc<Core>, inbound: Inbound) -> Result<Receip
     })?;
     let skim = skim(codec, &envelope, inbound.path.as_ref(), &inbound.headers)?;
     let snapshot = core.snapshots.current();
-    let question =
-        Question::new(core, &snapshot, &key, (codec.dialect(), codec.operation()), (&envelope, &skim));
+    let question = Question::new(core, &snapshot, &key, (codec, codec.operation()), (&envelope, &skim));
     match question.plan() {
         Err(unknown @ PlanError::UnknownModel { .. }) => Err(public(unknown)),
         plan => Ok(question.explain(&plan, None)),

@@ -6,17 +6,18 @@ use std::sync::Arc;
 use trunkline_domain::id::RequestId;
 use trunkline_domain::plan::{Exclusion, ExclusionReason, RoutePlan};
 use trunkline_domain::receipt::{AffinityBy, Receipt, Versions};
-use trunkline_domain::{Dialect, Error, ErrorKind, Operation, Text};
+use trunkline_domain::{Error, ErrorKind, Operation, Text};
 use trunkline_ledger::Clock;
-use trunkline_routing::ask::{Affinity, Budgeted};
+use trunkline_routing::ask::{Affinity, Budgeted, StateOrigin};
 use trunkline_routing::world::LiveTable;
 use trunkline_routing::{Ask, PlanError, World, explain};
-use trunkline_wire::codec::Skim;
+use trunkline_wire::codec::{Codec, Skim};
 use trunkline_wire::envelope::Envelope;
 
 use crate::Engine;
 use crate::core::Core;
 use crate::keys::KeyRecord;
+use crate::minted::{Keeper, Origin};
 use crate::request::{Outgoing, ReceiptWish, Request};
 use crate::snapshot::Snapshot;
 
@@ -26,6 +27,8 @@ pub(crate) struct Question<'a> {
     live: Arc<LiveTable>,
     clock: &'a dyn Clock,
     ask: Ask<'a>,
+    /// Who made the state the conversation carries.
+    home: Option<Arc<Origin>>,
 }
 
 impl<'a> Question<'a> {
@@ -33,12 +36,12 @@ impl<'a> Question<'a> {
         core: &'a Core,
         snapshot: &'a Snapshot,
         key: &'a KeyRecord,
-        (dialect, operation): (Dialect, Operation),
+        (codec, operation): (&dyn Codec, Operation),
         (envelope, skim): (&Envelope, &'a Skim),
     ) -> Self {
         let ask = Ask {
             operation,
-            dialect,
+            dialect: codec.dialect(),
             skim,
             scope: &key.facts.models,
             budgeted: if key.cells.is_empty() { Budgeted::No } else { Budgeted::Yes },
@@ -46,9 +49,11 @@ impl<'a> Question<'a> {
             total: snapshot.limits.deadlines.total,
             seed: rand::random(),
             affinity: affinity(key, envelope, skim),
+            state: None,
         };
+        let home = Keeper::new(&core.minted, key.facts.organisation).home(codec, envelope);
         let live = core.measure.current(snapshot, core.clock.monotonic_ms());
-        Self { snapshot, live, clock: &*core.clock, ask }
+        Self { snapshot, live, clock: &*core.clock, ask, home }
     }
 
     fn world(&self) -> World<'_> {
@@ -60,8 +65,14 @@ impl<'a> Question<'a> {
         }
     }
 
+    fn ask(&self) -> Ask<'_> {
+        let home = self.home.as_deref();
+        let state = home.map(|home| StateOrigin { minter: &home.minter, deployment: &home.deployment });
+        Ask { state, ..self.ask }
+    }
+
     pub(crate) fn plan(&self) -> Result<RoutePlan, PlanError> {
-        trunkline_routing::plan(&self.world(), &self.ask)
+        trunkline_routing::plan(&self.world(), &self.ask())
     }
 
     /// The document of a decision: what `explain` answers, and the head of a receipt.
@@ -76,7 +87,7 @@ impl<'a> Question<'a> {
             Err(PlanError::NothingLeft { excluded, .. }) => excluded.clone(),
             Err(PlanError::UnknownModel { .. }) => Vec::new(),
         };
-        explain::explain(&self.world(), &self.ask, plan.as_ref().ok(), excluded, request, versions)
+        explain::explain(&self.world(), &self.ask(), plan.as_ref().ok(), excluded, request, versions)
     }
 }
 
@@ -126,7 +137,7 @@ pub(crate) async fn decide(request: &mut Request, outgoing: &mut Outgoing) -> Re
 
 fn attempt(request: &mut Request, envelope: &Envelope) -> Result<RoutePlan, PlanError> {
     let asked = (envelope, &request.skim);
-    let language = (request.codec.dialect(), request.operation);
+    let language = (request.codec, request.operation);
     let question = Question::new(&request.core, &request.snapshot, &request.key, language, asked);
     let plan = question.plan();
     let explained = (request.receipt == ReceiptWish::Full).then(|| question.explain(&plan, Some(request.id)));

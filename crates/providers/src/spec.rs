@@ -39,6 +39,9 @@ pub struct ProviderSpec {
     pub cancel: CancelBilling,
     /// Whether it counts the tokens of a prompt for nothing ([`Answering::Counted`]).
     pub counts_tokens: bool,
+    /// Dialects in which it verifies the thinking it is given back, and takes what the same model signed at any other
+    /// provider of which this is said. Of all others it is assumed that an account takes back only what it signed itself.
+    pub portable_state: &'static [Dialect],
     /// What data cannot say.
     pub adapter: &'static dyn Adapter,
     /// How far this file has been proven.
@@ -194,6 +197,7 @@ impl ProviderSpec {
         listing: Some(Listing::OPENAI),
         cancel: CancelBilling::GoesOn,
         counts_tokens: false,
+        portable_state: &[],
         adapter: &Plain,
         proof: Proof::Unverified,
     };

@@ -27,6 +27,7 @@ pub mod quirks;
 pub mod recast;
 pub mod routing;
 pub mod splice;
+pub mod state;
 
 use trunkline_domain::Dialect;
 

@@ -17,6 +17,8 @@ mod examples;
 #[cfg(test)]
 mod failover;
 #[cfg(test)]
+mod minted;
+#[cfg(test)]
 mod patience;
 mod recast;
 mod relay;

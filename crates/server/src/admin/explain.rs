@@ -99,6 +99,7 @@ pub(crate) fn explain(
         total: snapshot.limits.deadlines.total,
         seed: rand::random(),
         affinity: None,
+        state: None,
     };
     let world = World { offers: &snapshot.offers, live, now, monotonic_ms };
     let plan = plan(&world, &ask);

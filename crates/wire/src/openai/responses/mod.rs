@@ -16,6 +16,7 @@
 mod answer;
 mod prompt;
 pub(crate) mod recast;
+mod state;
 mod stream;
 
 use bytes::Bytes;
@@ -29,6 +30,8 @@ use crate::codec::{
 use crate::envelope::Envelope;
 use crate::json::object;
 use crate::quirks::Quirks;
+use crate::splice::Edit;
+use crate::state::Judge;
 
 /// The dialect of everything in this module.
 const DIALECT: Dialect = Dialect::OpenaiResponses;
@@ -68,6 +71,14 @@ impl Codec for ResponsesCodec {
 
     fn read_answer(&self, body: &[u8], _quirks: &Quirks) -> Result<AnswerFacts, AnswerProblem> {
         answer::read(body)
+    }
+
+    fn review_state(&self, envelope: &Envelope, _model: &str, judge: Judge<'_>) -> Option<Edit> {
+        state::review(envelope, judge)
+    }
+
+    fn find_state(&self, json: &[u8], each: &mut dyn FnMut(&str)) {
+        state::find(json, each);
     }
 
     fn stream_tap(&self, _skim: &Skim, _quirks: &Quirks) -> Box<dyn StreamTap> {

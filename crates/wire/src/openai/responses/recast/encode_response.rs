@@ -213,7 +213,7 @@ fn items(frame: &Frame, parts: &[Part], ended: &Ended, losses: &mut Losses) -> V
                 close(&mut said, &mut items);
                 let id =
                     thought.id.as_deref().map_or_else(|| frame.item_id("rs", items.len()), str::to_owned);
-                let state = state(part.signature.as_ref(), place, losses);
+                let state = state(part.signature.as_ref());
                 items.extend(thought_item(&id, thought, state));
             }
             PartKind::ToolCall(call) => {
@@ -250,19 +250,9 @@ pub(super) fn lose(place: usize, losses: &mut Losses) {
     losses.dropped(Subject::Content, format!("choices[0].parts[{place}]"), why);
 }
 
-/// A thought's encrypted form, if it is this dialect's.
-pub(super) fn state<'a>(
-    signature: Option<&'a Minted<Text>>,
-    place: usize,
-    losses: &mut Losses,
-) -> Option<&'a Text> {
-    let signature = signature?;
-    if signature.dialect == DIALECT {
-        return Some(&signature.value);
-    }
-    let path = format!("choices[0].parts[{place}].signature");
-    losses.dropped(Subject::State, path, "the dialect carries no other provider's state");
-    None
+/// A thought's encrypted form, or the signature another dialect has in its place: whose it is, is known when it comes back.
+pub(super) fn state(signature: Option<&Minted<Text>>) -> Option<&Text> {
+    signature.map(|state| &state.value)
 }
 
 fn item(members: impl FnOnce(&mut Object<'_>)) -> Option<RawJson> {

@@ -39,7 +39,6 @@ enum Open {
         id: String,
         thought: Thought,
         state: Option<Minted<Text>>,
-        ordinal: u32,
     },
     Call {
         id: String,
@@ -118,7 +117,7 @@ impl Encoder {
                     .map_or_else(|| self.frame.item_id("rs", self.place()), str::to_owned);
                 self.item_added(out, thought_item(&id, &Thought::default(), None).as_ref());
                 let state = part.signature.clone();
-                self.open = Some(Open::Thought { id, thought: Thought::default(), state, ordinal });
+                self.open = Some(Open::Thought { id, thought: Thought::default(), state });
             }
             PartKind::ToolCall(call) => {
                 self.close(out);
@@ -372,9 +371,9 @@ impl Encoder {
             Some(Open::Message { id, pieces, .. }) => {
                 self.item_done(out, message_item(&id, "completed", &pieces));
             }
-            Some(Open::Thought { id, thought, state: signature, ordinal }) => {
+            Some(Open::Thought { id, thought, state: signature }) => {
                 self.thought_done(&id, &thought, out);
-                let state = state(signature.as_ref(), ordinal as usize, &mut out.losses);
+                let state = state(signature.as_ref());
                 self.item_done(out, thought_item(&id, &thought, state));
             }
             Some(Open::Call { id, call, arguments }) => {
