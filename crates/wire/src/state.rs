@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use crate::cursor::{Cursor, Kind};
 use crate::envelope::unquote;
-use crate::splice::json_string;
+use crate::splice::{Edit, json_string};
 
 /// A piece of provider state in a request, or a place where one may be missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,43 @@ pub enum Verdict {
 
 /// Says what becomes of each piece of provider state, in the order of the conversation.
 pub type Judge<'a> = &'a mut dyn FnMut(&State<'_>) -> Verdict;
+
+/// Shows a judge what `visit` finds in one pass; only where something goes is `rewrite` asked for the edit, with a judge that
+/// says the same again.
+pub(crate) fn review(
+    judge: Judge<'_>,
+    visit: impl FnOnce(&mut dyn FnMut(State<'_>)),
+    rewrite: impl FnOnce(Judge<'_>) -> Option<Edit>,
+) -> Option<Edit> {
+    let mut dropped = Vec::new();
+    visit(&mut |state| {
+        if judge(&state) == Verdict::Drop && !matches!(state.kind, StateKind::Call { .. }) {
+            dropped.push(state.path);
+        }
+    });
+    if dropped.is_empty() {
+        return None;
+    }
+    let mut dropped = dropped.into_iter().peekable();
+    rewrite(&mut |state| match dropped.next_if(|path| *path == state.path) {
+        Some(_) => Verdict::Drop,
+        None => Verdict::Keep,
+    })
+}
+
+/// A member that is a text, empty ones left out, of the object a cursor is within.
+pub(crate) fn value<'a>(cursor: &mut Cursor<'a>) -> Option<Cow<'a, str>> {
+    unquote(cursor.skip()).filter(|text| !text.is_empty())
+}
+
+/// Passes over the elements of an array, with their places.
+pub(crate) fn placed<'a>(cursor: &mut Cursor<'a>, mut each: impl FnMut(usize, &mut Cursor<'a>)) {
+    let mut place = 0;
+    cursor.array(|element| {
+        each(place, element);
+        place += 1;
+    });
+}
 
 /// What becomes of a JSON value.
 #[derive(Clone, Debug, PartialEq, Eq)]

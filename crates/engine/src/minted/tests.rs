@@ -1,3 +1,5 @@
+//! The table: who is told what, and how much of it is kept.
+
 use super::*;
 
 const SECRET: [u8; 32] = [7; 32];

@@ -1,7 +1,6 @@
 //! Provider state stays home: signed and encrypted thoughts, and signed tool calls, on their way between deployments.
 
 #![expect(clippy::disallowed_methods, reason = "`json!` is made of it")]
-#![expect(clippy::disallowed_types, reason = "no call waits while another one looks")]
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
@@ -246,7 +245,7 @@ async fn a_signature_nobody_made_here_is_its_providers_to_judge() {
 }
 
 /// A conversation with Claude, thinking on.
-fn thinking(messages: Value) -> Value {
+fn thinking(messages: &Value) -> Value {
     json!({ "max_tokens": 2000, "thinking": { "type": "enabled", "budget_tokens": 1024 }, "messages": messages })
 }
 
@@ -256,7 +255,7 @@ fn user(text: &str) -> Value {
 
 /// Has Claude think: its message as the caller sends it back.
 async fn thought_by(rig: &Rig, account: &str) -> Value {
-    let seen = ask(rig, MESSAGES, &at(account), &thinking(json!([user("why?")]))).await.unwrap();
+    let seen = ask(rig, MESSAGES, &at(account), &thinking(&json!([user("why?")]))).await.unwrap();
     let content = parsed(&seen)["content"].clone();
     assert_eq!(content[0]["type"], "thinking");
     assert!(!content[0]["signature"].as_str().unwrap().is_empty());
@@ -268,7 +267,7 @@ async fn claudes_thoughts_are_taken_back_wherever_the_same_model_is() {
     let rig =
         Rig::new(&config(&[("east", "anthropic", &["acme/m"]), ("west", "anthropic", &["acme/m"])])).await;
     let thought = thought_by(&rig, "east").await;
-    let second = thinking(json!([user("why?"), thought.clone(), user("and?")]));
+    let second = thinking(&json!([user("why?"), thought.clone(), user("and?")]));
     let seen = ask(&rig, MESSAGES, &at("west"), &second).await.unwrap();
     assert_eq!(losses(&seen), None);
     assert_eq!(sent(&rig, "west")["messages"][1], thought);
@@ -281,7 +280,7 @@ async fn another_models_thoughts_are_cut_out_before_claude_is_asked() {
         Rig::new(&config(&[("east", "anthropic", &["acme/m"]), ("west", "anthropic", &["acme/n"])])).await;
     let thought = thought_by(&rig, "east").await;
     let alone = json!({ "role": "assistant", "content": [thought["content"][0].clone()] });
-    let second = thinking(json!([user("why?"), thought.clone(), user("so?"), alone, user("and?")]));
+    let second = thinking(&json!([user("why?"), thought.clone(), user("so?"), alone, user("and?")]));
     let seen = ask(&rig, MESSAGES, "acme/n", &second).await.unwrap();
     assert_eq!(losses(&seen), Some("messages[1].content[0],messages[3].content[0]"));
     assert!(seen.body.contains(r#""messages.thinking""#), "{}", seen.body);
@@ -296,14 +295,14 @@ async fn thoughts_survive_a_turn_at_a_provider_that_has_none() {
     let rig =
         Rig::new(&config(&[("claude", "anthropic", &["acme/m"]), ("other", "custom", &["acme/n"])])).await;
     let thought = thought_by(&rig, "claude").await;
-    let second = thinking(json!([user("why?"), thought.clone(), user("and?")]));
+    let second = thinking(&json!([user("why?"), thought.clone(), user("and?")]));
     let seen = ask(&rig, MESSAGES, "acme/n", &second).await.unwrap();
     assert!(losses(&seen).unwrap().contains("turns[1].parts[0]"), "{:?}", losses(&seen));
     // What a provider without signatures thought is shown to this caller with an empty one.
     let mut answer = json!({ "role": "assistant", "content": parsed(&seen)["content"] });
     let unsigned = json!({ "type": "thinking", "thinking": "hm", "signature": "" });
     answer["content"].as_array_mut().unwrap().insert(0, unsigned);
-    let third = thinking(json!([user("why?"), thought.clone(), user("and?"), answer, user("sure?")]));
+    let third = thinking(&json!([user("why?"), thought.clone(), user("and?"), answer, user("sure?")]));
     let seen = ask(&rig, MESSAGES, "acme/m", &third).await.unwrap();
     assert_eq!(losses(&seen), Some("messages[3].content[0]"));
     assert_eq!(sent(&rig, "claude")["messages"][1], thought);
@@ -386,9 +385,8 @@ async fn a_streamed_calls_signature_comes_back_too() {
     let seen = rig.send(inbound(&rig, CHAT, &at("east"), first_turn(CHAT), true)).await.unwrap();
     let chunks =
         seen.body.lines().filter_map(|line| line.strip_prefix("data: ").filter(|data| data.starts_with('{')));
-    let chunks = chunks.map(|chunk| serde_json::from_str::<Value>(chunk).unwrap());
-    let id =
-        chunks.filter_map(|chunk| chunk.pointer("/choices/0/delta/tool_calls/0/id").cloned()).next().unwrap();
+    let mut chunks = chunks.map(|chunk| serde_json::from_str::<Value>(chunk).unwrap());
+    let id = chunks.find_map(|chunk| chunk.pointer("/choices/0/delta/tool_calls/0/id").cloned()).unwrap();
     let call = json!({ "id": id, "type": "function", "function": { "name": "look", "arguments": "{}" } });
     let answer = json!({ "choices": [{ "message": { "tool_calls": [call] } }] });
     ask(&rig, CHAT, "acme/m", &second_turn(CHAT, &answer)).await.unwrap();
@@ -421,80 +419,69 @@ async fn claudes_thoughts_come_back_whole_from_callers_of_other_dialects() {
 
 /// Has Claude think for a caller of another dialect: what it was answered, and the conversation's second turn.
 async fn conversation(rig: &Rig, dialect: Dialect, stream: bool) -> (String, Value) {
-    let first = if dialect == CHAT {
+    let mut body = if dialect == CHAT {
         json!({ "messages": [user("why?")], "reasoning_effort": "low", "max_tokens": 3900 })
     } else if dialect == RESPONSES {
         json!({ "input": [user("why?")], "reasoning": { "effort": "low" }, "max_output_tokens": 3900,
             "include": ["reasoning.encrypted_content"] })
     } else {
+        let thinking = json!({ "thinkingBudget": 1024, "includeThoughts": true });
         json!({ "contents": [{ "role": "user", "parts": [{ "text": "why?" }] }],
-            "generationConfig": { "maxOutputTokens": 3900, "thinkingConfig": { "thinkingBudget": 1024, "includeThoughts": true } } })
+            "generationConfig": { "maxOutputTokens": 3900, "thinkingConfig": thinking } })
     };
-    let seen = rig.send(inbound(rig, dialect, "acme/m", first.clone(), stream)).await.unwrap();
-    let events = || {
-        let data = seen
-            .body
-            .lines()
-            .filter_map(|line| line.strip_prefix("data: "))
-            .filter(|data| data.starts_with('{'));
-        data.map(|data| serde_json::from_str::<Value>(data).unwrap()).collect::<Vec<_>>()
-    };
-    let mut second = first;
+    let seen = rig.send(inbound(rig, dialect, "acme/m", body.clone(), stream)).await.unwrap();
+    let answers = if stream { events(&seen) } else { vec![parsed(&seen)] };
     if dialect == CHAT {
-        let details: Vec<Value> = if stream {
-            let pieces = events()
-                .into_iter()
-                .filter_map(|event| event.pointer("/choices/0/delta/reasoning_details/0").cloned());
-            let (mut text, mut signature) = (String::new(), Value::Null);
-            for piece in pieces {
-                text += piece["text"].as_str().unwrap_or_default();
-                signature = if piece["signature"].is_string() { piece } else { signature };
-            }
-            signature["text"] = text.into();
-            signature.as_object_mut().unwrap().remove("index");
-            vec![signature]
-        } else {
-            parsed(&seen)["choices"][0]["message"]["reasoning_details"].as_array().unwrap().clone()
-        };
-        let answer = json!({ "role": "assistant", "content": "so", "reasoning_details": details });
-        second["messages"] = json!([user("why?"), answer, user("and?")]);
+        body["messages"] = json!([user("why?"), chats_answer(&answers), user("and?")]);
     } else if dialect == RESPONSES {
-        let response = if stream {
-            events().into_iter().find(|event| event["type"] == "response.completed").unwrap()["response"]
-                .clone()
-        } else {
-            parsed(&seen)
-        };
-        let mut input = vec![user("why?")];
-        input.extend(response["output"].as_array().unwrap().iter().cloned());
-        input.push(user("and?"));
-        second["input"] = input.into();
+        let last = answers.last().unwrap();
+        let output = last.get("response").unwrap_or(last)["output"].as_array().unwrap().clone();
+        body["input"] = [vec![user("why?")], output, vec![user("and?")]].concat().into();
     } else {
-        let parts: Vec<Value> = if stream {
-            let parts = events()
-                .into_iter()
-                .filter_map(|event| event.pointer("/candidates/0/content/parts/0").cloned());
-            let (mut text, mut thought) = (String::new(), Value::Null);
-            for part in parts.filter(|part| part["thought"] == true) {
-                text += part["text"].as_str().unwrap_or_default();
-                thought = part;
-            }
-            thought["text"] = text.into();
-            vec![thought, json!({ "text": "so" })]
-        } else {
-            parsed(&seen)["candidates"][0]["content"]["parts"].as_array().unwrap().clone()
-        };
-        // Google's client for Python writes bytes in the alphabet of addresses.
-        let mut parts = parts;
-        let signature = parts[0]["thoughtSignature"].as_str().unwrap().replace('+', "-").replace('/', "_");
-        parts[0]["thoughtSignature"] = signature.into();
-        second["contents"] = json!([
-            { "role": "user", "parts": [{ "text": "why?" }] },
-            { "role": "model", "parts": parts },
-            { "role": "user", "parts": [{ "text": "and?" }] },
+        let said = |role: &str, parts: Value| json!({ "role": role, "parts": parts });
+        body["contents"] = json!([
+            said("user", json!([{ "text": "why?" }])),
+            said("model", geminis_answer(&answers)),
+            said("user", json!([{ "text": "and?" }])),
         ]);
     }
-    (seen.body, second)
+    (seen.body, body)
+}
+
+/// The events of a stream.
+fn events(seen: &Seen) -> Vec<Value> {
+    let data = seen.body.lines().filter_map(|line| line.strip_prefix("data: "));
+    let data = data.filter(|data| data.starts_with('{'));
+    data.map(|data| serde_json::from_str(data).unwrap()).collect()
+}
+
+/// The message a caller of OpenAI's chat keeps of a whole answer or of chunks.
+fn chats_answer(answers: &[Value]) -> Value {
+    let (mut text, mut signature) = (String::new(), Value::Null);
+    for answer in answers {
+        let choice = &answer["choices"][0];
+        let message = choice.get("message").or(choice.get("delta")).unwrap_or(&Value::Null);
+        let Some(detail) = message["reasoning_details"].get(0) else { continue };
+        text += detail["text"].as_str().unwrap_or_default();
+        signature = detail.get("signature").cloned().unwrap_or(signature);
+    }
+    let detail = json!({ "type": "reasoning.text", "text": text, "signature": signature, "format": "anthropic-claude-v1" });
+    json!({ "role": "assistant", "content": "so", "reasoning_details": [detail] })
+}
+
+/// The parts a caller of Gemini keeps: Google's client for Python writes bytes in the alphabet of addresses.
+fn geminis_answer(answers: &[Value]) -> Value {
+    let (mut text, mut signature) = (String::new(), String::new());
+    for answer in answers {
+        for part in answer["candidates"][0]["content"]["parts"].as_array().into_iter().flatten() {
+            if part["thought"] == true {
+                text += part["text"].as_str().unwrap_or_default();
+                signature += part["thoughtSignature"].as_str().unwrap_or_default();
+            }
+        }
+    }
+    let signature = signature.replace('+', "-").replace('/', "_");
+    json!([{ "text": text, "thought": true, "thoughtSignature": signature }, { "text": "so" }])
 }
 
 /// Providers that answer from a list, by host, and are down when it has ended; what they were sent.

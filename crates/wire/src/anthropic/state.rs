@@ -4,10 +4,11 @@
 
 use std::borrow::Cow;
 
-use crate::envelope::{Envelope, unquote};
+use crate::cursor::Cursor;
+use crate::envelope::Envelope;
 use crate::splice::{Edit, EditValue};
 use crate::state::{
-    Change, Judge, State, StateKind, Verdict, each_element, elements, holds, member, members, text,
+    self, Change, Judge, State, StateKind, Verdict, elements, holds, member, members, placed, text, value,
 };
 
 /// Shows the judge the thinking and the calls of a request. Thinking goes as a whole block, and a message of which nothing
@@ -17,13 +18,32 @@ pub(super) fn review(envelope: &Envelope, judge: Judge<'_>) -> Option<Edit> {
     if !holds(raw, &["thinking\"", "tool_use\""]) {
         return None;
     }
+    state::review(judge, |each| visit(raw, each), |judge| rewrite(raw, judge))
+}
+
+fn visit(raw: &[u8], each: &mut dyn FnMut(State<'_>)) {
+    placed(&mut Cursor::new(raw), |at, message| {
+        message.object(|key, content| {
+            if key == b"content" {
+                placed(content, |place, block| {
+                    if let Some(kind) = Block::read(block).kind() {
+                        each(State { kind, path: format!("messages[{at}].content[{place}]") });
+                    }
+                });
+            }
+        });
+    });
+}
+
+fn rewrite(raw: &[u8], judge: Judge<'_>) -> Option<Edit> {
     let changed = elements(raw, |at, message| {
         let Some(content) = member(message, &["content"]) else { return Change::Keep };
         let content = elements(content, |place, block| {
-            let path = || format!("messages[{at}].content[{place}]");
-            match kind(block).map(|kind| judge(&State { kind, path: path() })) {
-                Some(Verdict::Drop) if is_thinking(block) => Change::Drop,
-                _ => Change::Keep,
+            let path = format!("messages[{at}].content[{place}]");
+            let kind = Block::read(&mut Cursor::new(block)).kind();
+            match kind.map(|kind| judge(&State { kind, path })) {
+                Some(Verdict::Drop) => Change::Drop,
+                Some(Verdict::Keep) | None => Change::Keep,
             }
         });
         if content.is_emptied() {
@@ -41,19 +61,37 @@ pub(super) fn review(envelope: &Envelope, judge: Judge<'_>) -> Option<Edit> {
     Some(Edit::Replace { field: "messages".into(), member: Some("thinking"), value })
 }
 
-fn is_thinking(block: &[u8]) -> bool {
-    matches!(text(block, &["type"]).as_deref(), Some("thinking" | "redacted_thinking"))
+/// A content block, as far as it is looked at.
+#[derive(Default)]
+struct Block<'a> {
+    kind: Option<Cow<'a, str>>,
+    signature: Option<Cow<'a, str>>,
+    data: Option<Cow<'a, str>>,
+    id: Option<Cow<'a, str>>,
+    name: Option<Cow<'a, str>>,
 }
 
-fn kind(block: &[u8]) -> Option<StateKind<'_>> {
-    match text(block, &["type"]).as_deref()? {
-        "thinking" => Some(text(block, &["signature"]).map_or(StateKind::Unsigned, StateKind::Signed)),
-        "redacted_thinking" => Some(text(block, &["data"]).map_or(StateKind::Unsigned, StateKind::Signed)),
-        "tool_use" => Some(StateKind::Call {
-            id: text(block, &["id"])?,
-            name: text(block, &["name"]).unwrap_or_default(),
-        }),
-        _ => None,
+impl<'a> Block<'a> {
+    fn read(cursor: &mut Cursor<'a>) -> Self {
+        let mut block = Self::default();
+        cursor.object(|key, member| match key {
+            b"type" => block.kind = value(member),
+            b"signature" => block.signature = value(member),
+            b"data" => block.data = value(member),
+            b"id" => block.id = value(member),
+            b"name" => block.name = value(member),
+            _ => {}
+        });
+        block
+    }
+
+    fn kind(self) -> Option<StateKind<'a>> {
+        match self.kind.as_deref()? {
+            "thinking" => Some(self.signature.map_or(StateKind::Unsigned, StateKind::Signed)),
+            "redacted_thinking" => Some(self.data.map_or(StateKind::Unsigned, StateKind::Signed)),
+            "tool_use" => Some(StateKind::Call { id: self.id?, name: self.name.unwrap_or_default() }),
+            _ => None,
+        }
     }
 }
 
@@ -62,18 +100,17 @@ pub(super) fn find(json: &[u8], each: &mut dyn FnMut(&str)) {
     if !holds(json, &["signature\"", "redacted_thinking\""]) {
         return;
     }
-    let mut block = |block: &[u8]| match kind(block) {
+    let mut block = |cursor: &mut Cursor<'_>| match Block::read(cursor).kind() {
         Some(StateKind::Signed(value)) => each(&value),
         Some(StateKind::Unsigned | StateKind::Call { .. }) | None => {}
     };
-    if let Some(content) = member(json, &["content"]) {
-        each_element(content, &mut block);
-    }
-    if let Some(opened) = member(json, &["content_block"]) {
-        block(opened);
-    }
-    let delta = member(json, &["delta"]).and_then(|delta| member(delta, &["signature"]));
-    if let Some(value) = delta.and_then(unquote).filter(|value: &Cow<'_, str>| !value.is_empty()) {
-        each(&value);
+    Cursor::new(json).object(|key, inner| match key {
+        b"content" => inner.array(&mut block),
+        b"content_block" => block(inner),
+        _ => {}
+    });
+    let delta = member(json, &["delta"]).and_then(|delta| text(delta, &["signature"]));
+    if let Some(signature) = delta {
+        each(&signature);
     }
 }

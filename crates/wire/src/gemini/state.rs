@@ -1,11 +1,15 @@
 //! Thought signatures on their way: `thoughtSignature` of a part, of whatever kind
 //! (<https://ai.google.dev/gemini-api/docs/thought-signatures>).
 
+use std::borrow::Cow;
+
 use super::recast::parts::{UNSIGNED, wants_signatures};
+use crate::cursor::Cursor;
 use crate::envelope::{Envelope, unquote};
 use crate::splice::{Edit, EditValue, json_string};
 use crate::state::{
-    Change, Judge, State, StateKind, Verdict, each_element, elements, holds, member, members, text,
+    self, Change, Judge, State, StateKind, Verdict, each_element, elements, holds, member, members, placed,
+    text, value,
 };
 
 const SIGNATURE: [&str; 2] = ["thoughtSignature", "thought_signature"];
@@ -18,13 +22,40 @@ pub(super) fn review(envelope: &Envelope, model: &str, judge: Judge<'_>) -> Opti
     if !holds(raw, &SIGNATURE) {
         return None;
     }
+    state::review(judge, |each| visit(raw, each), |judge| rewrite(raw, model, judge))
+}
+
+fn visit(raw: &[u8], each: &mut dyn FnMut(State<'_>)) {
+    placed(&mut Cursor::new(raw), |at, content| {
+        content.object(|key, parts| {
+            if key == b"parts" {
+                placed(parts, |place, part| {
+                    part.object(|key, member| {
+                        let named = SIGNATURE.iter().any(|name| name.as_bytes() == key);
+                        if let Some(value) = named.then(|| signature(value(member)?)).flatten() {
+                            let path = format!("contents[{at}].parts[{place}]");
+                            each(State { kind: StateKind::Signed(value), path });
+                        }
+                    });
+                });
+            }
+        });
+    });
+}
+
+/// A signature somebody made.
+fn signature(value: Cow<'_, str>) -> Option<Cow<'_, str>> {
+    Some(value).filter(|value| value != UNSIGNED)
+}
+
+fn rewrite(raw: &[u8], model: &str, judge: Judge<'_>) -> Option<Edit> {
     let changed = elements(raw, |at, content| {
         members(content, |key, parts| {
             if key != b"parts" {
                 return Change::Keep;
             }
             elements(parts, |place, part| {
-                let Some(value) = text(part, &SIGNATURE).filter(|value| value != UNSIGNED) else {
+                let Some(value) = text(part, &SIGNATURE).and_then(signature) else {
                     return Change::Keep;
                 };
                 let path = format!("contents[{at}].parts[{place}]");

@@ -4,10 +4,12 @@
 
 use std::borrow::Cow;
 
+use crate::cursor::Cursor;
 use crate::envelope::Envelope;
 use crate::splice::{Edit, EditValue};
 use crate::state::{
-    Change, Judge, State, StateKind, Verdict, each_element, elements, holds, member, members, text,
+    self, Change, Judge, State, StateKind, Verdict, each_element, elements, holds, member, members, placed,
+    text,
 };
 
 const DETAILS: &str = "reasoning_details";
@@ -19,42 +21,65 @@ pub(super) fn review(envelope: &Envelope, judge: Judge<'_>) -> Option<Edit> {
     if !holds(raw, &[DETAILS, "\"tool_calls\""]) {
         return None;
     }
-    let changed = elements(raw, |at, message| {
-        members(message, |key, value| match key {
-            b"reasoning_details" => elements(value, |place, detail| {
-                let Some(value) = signature(detail) else { return Change::Keep };
-                let path = format!("messages[{at}].{DETAILS}[{place}]");
-                match judge(&State { kind: StateKind::Signed(value), path }) {
-                    Verdict::Keep => Change::Keep,
-                    Verdict::Drop => Change::Drop,
+    state::review(judge, |each| visit(raw, each), |judge| rewrite(raw, judge))
+}
+
+fn visit(raw: &[u8], each: &mut dyn FnMut(State<'_>)) {
+    placed(&mut Cursor::new(raw), |at, message| {
+        message.object(|key, member| match key {
+            b"reasoning_details" => placed(member, |place, detail| {
+                if let Some(value) = signature(detail.skip()) {
+                    let path = format!("messages[{at}].{DETAILS}[{place}]");
+                    each(State { kind: StateKind::Signed(value), path });
                 }
-            })
-            .or_drop(),
-            b"tool_calls" => elements(value, |place, call| {
-                review_call(call, format!("messages[{at}].tool_calls[{place}]"), judge)
             }),
-            _ => Change::Keep,
-        })
+            b"tool_calls" => placed(member, |place, call| {
+                if let Some(kind) = kind_of_call(call.skip()) {
+                    each(State { kind, path: format!("messages[{at}].tool_calls[{place}]") });
+                }
+            }),
+            _ => {}
+        });
     });
+}
+
+fn rewrite(raw: &[u8], judge: Judge<'_>) -> Option<Edit> {
+    let changed =
+        elements(raw, |at, message| {
+            members(message, |key, value| match key {
+                b"reasoning_details" => elements(value, |place, detail| {
+                    let Some(value) = signature(detail) else { return Change::Keep };
+                    let path = format!("messages[{at}].{DETAILS}[{place}]");
+                    match judge(&State { kind: StateKind::Signed(value), path }) {
+                        Verdict::Keep => Change::Keep,
+                        Verdict::Drop => Change::Drop,
+                    }
+                })
+                .or_drop(),
+                b"tool_calls" => {
+                    elements(value, |place, call| {
+                        let path = format!("messages[{at}].tool_calls[{place}]");
+                        match kind_of_call(call).map(|kind| judge(&State { kind, path })) {
+                            Some(Verdict::Drop) => members(call, |key, _| {
+                                if key == EXTRA.as_bytes() { Change::Drop } else { Change::Keep }
+                            }),
+                            Some(Verdict::Keep) | None => Change::Keep,
+                        }
+                    })
+                }
+                _ => Change::Keep,
+            })
+        });
     let value = EditValue::json(changed.value()?);
     Some(Edit::Replace { field: "messages".into(), member: Some(DETAILS), value })
 }
 
-fn review_call(call: &[u8], path: String, judge: Judge<'_>) -> Change {
+fn kind_of_call(call: &[u8]) -> Option<StateKind<'_>> {
     if let Some(value) = thought_signature(call) {
-        return match judge(&State { kind: StateKind::Signed(value), path }) {
-            Verdict::Keep => Change::Keep,
-            Verdict::Drop => {
-                members(call, |key, _| if key == EXTRA.as_bytes() { Change::Drop } else { Change::Keep })
-            }
-        };
+        return Some(StateKind::Signed(value));
     }
-    if let Some(id) = text(call, &["id"]) {
-        let name =
-            member(call, &["function"]).and_then(|function| text(function, &["name"])).unwrap_or_default();
-        judge(&State { kind: StateKind::Call { id, name }, path });
-    }
-    Change::Keep
+    let name = member(call, &["function"]).and_then(|function| text(function, &["name"]));
+    Some(StateKind::Call { id: text(call, &["id"])?, name: name.unwrap_or_default() })
 }
 
 fn signature(detail: &[u8]) -> Option<Cow<'_, str>> {
