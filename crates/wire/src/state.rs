@@ -6,6 +6,7 @@
 //! look first: [`State`]; the dialects' `state.rs`.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use crate::cursor::{Cursor, Kind};
 use crate::envelope::unquote;
@@ -55,20 +56,16 @@ pub(crate) fn review(
     visit: impl FnOnce(&mut dyn FnMut(State<'_>)),
     rewrite: impl FnOnce(Judge<'_>) -> Option<Edit>,
 ) -> Option<Edit> {
-    let mut dropped = Vec::new();
+    let mut dropped = HashSet::new();
     visit(&mut |state| {
         if judge(&state) == Verdict::Drop && !matches!(state.kind, StateKind::Call { .. }) {
-            dropped.push(state.path);
+            dropped.insert(state.path);
         }
     });
     if dropped.is_empty() {
         return None;
     }
-    let mut dropped = dropped.into_iter().peekable();
-    rewrite(&mut |state| match dropped.next_if(|path| *path == state.path) {
-        Some(_) => Verdict::Drop,
-        None => Verdict::Keep,
-    })
+    rewrite(&mut |state| if dropped.contains(&state.path) { Verdict::Drop } else { Verdict::Keep })
 }
 
 /// A member that is a text, empty ones left out, of the object a cursor is within.

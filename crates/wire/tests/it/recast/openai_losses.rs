@@ -274,6 +274,33 @@ fn what_a_model_signed_elsewhere_is_accepted_in_whatever_dialect_it_did() {
 }
 
 #[test]
+fn what_a_server_signed_itself_it_gets_back_however_its_caller_carried_it() {
+    let ours = Minter::Account("a".into());
+    let state = |by: &Minter| Minted {
+        by: Some(by.clone()),
+        ..Minted::unknown(Dialect::AnthropicMessages, "c2ln".into())
+    };
+    let thought = Thought { text: vec!["hm".into()], ..Thought::default() };
+    let call =
+        ToolCall { id: "c1".into(), name: "f".into(), kind: ToolCallKind::Function, arguments: "{}".into() };
+    let quirks = Quirks { reasoning_field: Some("reasoning_details"), ..TOLERANT };
+    for (by, sent) in [(ours.clone(), true), (Minter::Account("b".into()), false)] {
+        let signed = |kind: PartKind| Part { signature: Some(state(&by)), ..kind.into() };
+        let parts =
+            vec![signed(PartKind::Reasoning(thought.clone())), signed(PartKind::ToolCall(call.clone()))];
+        let request = of_turns(vec![Turn::new(Role::Assistant, parts)]);
+        let mut losses = Losses::default();
+        let target = EncodeTarget { minter: Some(&ours), ..target(&quirks) };
+        let body = codec(CHAT).encode_request(&request, &target, &mut losses).unwrap();
+        let message = &serde_json::from_slice::<Value>(&body).unwrap()["messages"][0];
+        assert_eq!(message["reasoning_details"][0]["signature"] == "c2ln", sent, "{message}");
+        assert_eq!(message["tool_calls"][0]["extra_content"]["google"]["thought_signature"] == "c2ln", sent);
+        assert_eq!(String::from_utf8_lossy(&body).contains("c2ln"), sent);
+        assert_eq!(losses.is_empty(), sent);
+    }
+}
+
+#[test]
 fn of_two_caps_the_smaller_governs() {
     for (old, new) in [(5, 9), (9, 5)] {
         let body =
