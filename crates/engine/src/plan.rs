@@ -17,7 +17,7 @@ use trunkline_wire::envelope::Envelope;
 use crate::Engine;
 use crate::core::Core;
 use crate::keys::KeyRecord;
-use crate::minted::{Keeper, Origin};
+use crate::minted::{Keeper, Survey};
 use crate::request::{Outgoing, ReceiptWish, Request};
 use crate::snapshot::Snapshot;
 
@@ -27,8 +27,8 @@ pub(crate) struct Question<'a> {
     live: Arc<LiveTable>,
     clock: &'a dyn Clock,
     ask: Ask<'a>,
-    /// Who made the state the conversation carries.
-    home: Option<Arc<Origin>>,
+    /// Whose state the conversation carries.
+    survey: Option<Survey>,
 }
 
 impl<'a> Question<'a> {
@@ -51,9 +51,9 @@ impl<'a> Question<'a> {
             affinity: affinity(key, envelope, skim),
             state: None,
         };
-        let home = Keeper::new(&core.minted, key.facts.organisation).home(codec, envelope);
+        let survey = Keeper::new(&core.minted, key.facts.organisation).survey(codec, envelope);
         let live = core.measure.current(snapshot, core.clock.monotonic_ms());
-        Self { snapshot, live, clock: &*core.clock, ask, home }
+        Self { snapshot, live, clock: &*core.clock, ask, survey }
     }
 
     fn world(&self) -> World<'_> {
@@ -66,7 +66,7 @@ impl<'a> Question<'a> {
     }
 
     fn ask(&self) -> Ask<'_> {
-        let home = self.home.as_deref();
+        let home = self.survey.as_ref().and_then(|survey| survey.home.as_deref());
         let state = home.map(|home| StateOrigin { minter: &home.minter, deployment: &home.deployment });
         Ask { state, ..self.ask }
     }
@@ -123,24 +123,25 @@ fn affinity(key: &KeyRecord, envelope: &Envelope, skim: &Skim) -> Option<Affinit
 /// Decides who is tried. A name of a known account that nobody has seen yet is looked for once in the account's own
 /// listing: a model that appeared today is usable at once.
 pub(crate) async fn decide(request: &mut Request, outgoing: &mut Outgoing) -> Result<(), Error> {
-    let mut plan = attempt(request, &outgoing.envelope);
+    let mut plan = attempt(request, outgoing);
     if let Err(PlanError::UnknownModel { asked, .. }) = &plan
         && let Some((account, _)) = asked.split_once('/')
         && request.core.configurator.refresh_account(&Engine(Arc::clone(&request.core)), account).await
     {
         request.snapshot = request.core.snapshots.current();
-        plan = attempt(request, &outgoing.envelope);
+        plan = attempt(request, outgoing);
     }
     outgoing.plan = plan.map_err(public)?;
     Ok(())
 }
 
-fn attempt(request: &mut Request, envelope: &Envelope) -> Result<RoutePlan, PlanError> {
-    let asked = (envelope, &request.skim);
+fn attempt(request: &mut Request, outgoing: &mut Outgoing) -> Result<RoutePlan, PlanError> {
+    let asked = (&outgoing.envelope, &request.skim);
     let language = (request.codec, request.operation);
     let question = Question::new(&request.core, &request.snapshot, &request.key, language, asked);
     let plan = question.plan();
     let explained = (request.receipt == ReceiptWish::Full).then(|| question.explain(&plan, Some(request.id)));
+    outgoing.survey = question.survey;
     request.trail.explained = explained;
     plan
 }

@@ -23,6 +23,7 @@ use trunkline_wire::gemini::path::Framing;
 use crate::core::Core;
 use crate::door::Permit;
 use crate::keys::KeyRecord;
+use crate::minted::Survey;
 use crate::snapshot::{Delivery, Snapshot};
 
 /// What a request owns until its last byte is delivered.
@@ -75,6 +76,8 @@ pub struct Outgoing {
     pub headers: HeaderMap,
     /// The decision.
     pub plan: RoutePlan,
+    /// Whose state the conversation carries, if anybody's is known.
+    pub(crate) survey: Option<Survey>,
     /// The body's share of the memory budget.
     pub memory: Option<OwnedSemaphorePermit>,
 }

@@ -7,6 +7,9 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use crate::cursor::{Cursor, Kind};
 use crate::envelope::unquote;
@@ -199,9 +202,17 @@ pub(crate) fn each_element<'a>(raw: &'a [u8], mut each: impl FnMut(&'a [u8])) {
     }
 }
 
-/// Whether a text holds one of some others: cheap enough for every event of a stream.
-pub(crate) fn holds(text: &[u8], needles: &[&str]) -> bool {
-    needles.iter().any(|needle| memchr::memmem::find(text, needle.as_bytes()).is_some())
+/// Words looked for, prepared once.
+pub(crate) type Needles<const N: usize> = LazyLock<[Finder<'static>; N]>;
+
+/// Prepares words to be looked for.
+pub(crate) fn needles<const N: usize>(words: [&'static str; N]) -> [Finder<'static>; N] {
+    words.map(Finder::new)
+}
+
+/// Whether a text holds one of some words: cheap enough for every event of a stream.
+pub(crate) fn holds(text: &[u8], needles: &[Finder<'_>]) -> bool {
+    needles.iter().any(|needle| needle.find(text).is_some())
 }
 
 #[cfg(test)]

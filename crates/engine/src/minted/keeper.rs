@@ -14,6 +14,24 @@ use trunkline_wire::state::{State, StateKind, Verdict};
 
 use super::{MintedTable, Origin};
 
+/// Whose state a conversation carries, as far as it is known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Survey {
+    /// Who made the latest of it.
+    pub(crate) home: Option<Arc<Origin>>,
+    /// Everybody who signed some of it.
+    minters: Vec<Minter>,
+    /// Some of its thinking is signed by nobody.
+    unsigned: bool,
+}
+
+impl Survey {
+    /// Whether all of it can go to one of its makers.
+    fn is_welcome(&self, minter: &Minter, verifies: bool) -> bool {
+        self.minters.iter().all(|known| known == minter) && !(verifies && self.unsigned)
+    }
+}
+
 /// The table, on behalf of one tenant.
 #[derive(Clone, Copy)]
 pub(crate) struct Keeper<'a> {
@@ -26,17 +44,25 @@ impl<'a> Keeper<'a> {
         Self { table, tenant }
     }
 
-    /// Who made the latest state of the conversation that is known.
-    pub(crate) fn home(&self, codec: &dyn Codec, envelope: &Envelope) -> Option<Arc<Origin>> {
+    /// Whose state the conversation carries.
+    pub(crate) fn survey(&self, codec: &dyn Codec, envelope: &Envelope) -> Option<Survey> {
         if !self.table.is_in_use() {
             return None;
         }
-        let mut home = None;
+        let mut survey = Survey::default();
         codec.review_state(envelope, "", &mut |state| {
-            home = self.known(state).or(home.take());
+            let known = self.known(state);
+            match (&state.kind, &known) {
+                (StateKind::Signed(_), Some(origin)) if !survey.minters.contains(&origin.minter) => {
+                    survey.minters.push(origin.minter.clone());
+                }
+                (StateKind::Unsigned, _) => survey.unsigned = true,
+                (StateKind::Signed(_) | StateKind::Call { .. }, _) => {}
+            }
+            survey.home = known.or(survey.home.take());
             Verdict::Keep
         });
-        home
+        Some(survey)
     }
 
     fn known(&self, state: &State<'_>) -> Option<Arc<Origin>> {
@@ -53,7 +79,7 @@ impl<'a> Keeper<'a> {
         &self,
         codec: &dyn Codec,
         envelope: &Envelope,
-        deployment: &Deployment,
+        (deployment, survey): (&Deployment, Option<&Survey>),
     ) -> (Option<Edit>, Losses) {
         let dialect = codec.dialect();
         let verifies = deployment.provider.portable_state.contains(&dialect);
@@ -61,6 +87,9 @@ impl<'a> Keeper<'a> {
             return (None, Losses::default());
         }
         let minter = deployment.minter(dialect);
+        if survey.is_some_and(|survey| survey.is_welcome(&minter, verifies)) {
+            return (None, Losses::default());
+        }
         let mut losses = Losses::default();
         let edit = codec.review_state(envelope, deployment.offer.upstream_id.as_str(), &mut |state| {
             let why = match &state.kind {

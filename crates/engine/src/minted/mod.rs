@@ -2,7 +2,7 @@
 //!
 //! What it is: a bounded table in memory, from a keyed hash of a signature to its [`Origin`], and from the id of a tool call to
 //! the signature its caller could not carry. Filled as answers pass ([`Recorder`]), read when a conversation comes back: by
-//! the planner ([`Keeper::home`]), on relay ([`Keeper::review`]) and on recast ([`Keeper::attributed`]). What it is not: a proof of
+//! the planner ([`Keeper::survey`]), on relay ([`Keeper::review`]) and on recast ([`Keeper::attributed`]). What it is not: a proof of
 //! anything, or kept: after a restart, and for what nobody here has seen, state goes on as the caller sent it, and its
 //! provider judges it.
 //!
@@ -32,7 +32,7 @@ use trunkline_domain::chat::Minter;
 use trunkline_domain::id::OrganisationId;
 use trunkline_domain::{Dialect, Text};
 
-pub(crate) use keeper::Keeper;
+pub(crate) use keeper::{Keeper, Survey};
 pub(crate) use recorder::{Recorder, Witness};
 
 /// The most signatures remembered; the one not seen for longest goes first. About 25 MiB.

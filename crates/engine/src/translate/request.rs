@@ -123,7 +123,7 @@ fn relay<'a>(
     let target = RelayTarget { model: deployment.offer.upstream_id.as_str(), quirks, output_cap };
     let RelayEdits { mut edits, mut losses, withhold_usage } =
         codec.relay(&outgoing.envelope, &request.skim, &target);
-    let (cut, lost) = keeper.review(codec, &outgoing.envelope, deployment);
+    let (cut, lost) = keeper.review(codec, &outgoing.envelope, (deployment, outgoing.survey.as_ref()));
     edits.extend(cut);
     losses.extend_from_slice(lost.as_slice());
     check(request, &losses, deployment)?;

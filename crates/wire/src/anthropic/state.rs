@@ -8,14 +8,20 @@ use crate::cursor::Cursor;
 use crate::envelope::Envelope;
 use crate::splice::{Edit, EditValue};
 use crate::state::{
-    self, Change, Judge, State, StateKind, Verdict, elements, holds, member, members, placed, text, value,
+    self, Change, Judge, Needles, State, StateKind, Verdict, elements, holds, member, members, needles,
+    placed, text, value,
 };
+
+/// What thinking and calls are known by in a request.
+static BLOCKS: Needles<2> = Needles::new(|| needles(["thinking\"", "tool_use\""]));
+/// What signatures are known by in an answer.
+static SIGNED: Needles<2> = Needles::new(|| needles(["signature\"", "redacted_thinking\""]));
 
 /// Shows the judge the thinking and the calls of a request. Thinking goes as a whole block, and a message of which nothing
 /// is left goes with it: an empty one would be refused.
 pub(super) fn review(envelope: &Envelope, judge: Judge<'_>) -> Option<Edit> {
     let raw = envelope.raw_bytes("messages")?;
-    if !holds(raw, &["thinking\"", "tool_use\""]) {
+    if !holds(raw, &*BLOCKS) {
         return None;
     }
     state::review(judge, |each| visit(raw, each), |judge| rewrite(raw, judge))
@@ -97,7 +103,7 @@ impl<'a> Block<'a> {
 
 /// Shows every signature in an answer, or in an event of one.
 pub(super) fn find(json: &[u8], each: &mut dyn FnMut(&str)) {
-    if !holds(json, &["signature\"", "redacted_thinking\""]) {
+    if !holds(json, &*SIGNED) {
         return;
     }
     let mut block = |cursor: &mut Cursor<'_>| match Block::read(cursor).kind() {

@@ -8,18 +8,21 @@ use crate::cursor::Cursor;
 use crate::envelope::{Envelope, unquote};
 use crate::splice::{Edit, EditValue, json_string};
 use crate::state::{
-    self, Change, Judge, State, StateKind, Verdict, each_element, elements, holds, member, members, placed,
-    text, value,
+    self, Change, Judge, Needles, State, StateKind, Verdict, each_element, elements, holds, member, members,
+    needles, placed, text, value,
 };
 
 const SIGNATURE: [&str; 2] = ["thoughtSignature", "thought_signature"];
 const CALL: [&str; 2] = ["functionCall", "function_call"];
 
+/// What signatures are known by.
+static SIGNED: Needles<2> = Needles::new(|| needles(SIGNATURE));
+
 /// Shows the judge the signatures of a request to a model. The part stays without its signature; a call gets the
 /// documented placeholder in its place where the model looks for one.
 pub(super) fn review(envelope: &Envelope, model: &str, judge: Judge<'_>) -> Option<Edit> {
     let raw = envelope.raw_bytes("contents")?;
-    if !holds(raw, &SIGNATURE) {
+    if !holds(raw, &*SIGNED) {
         return None;
     }
     state::review(judge, |each| visit(raw, each), |judge| rewrite(raw, model, judge))
@@ -91,7 +94,7 @@ fn unsigned(part: &[u8], model: &str) -> Change {
 
 /// Shows every signature in an answer, or in a chunk of one.
 pub(super) fn find(json: &[u8], each: &mut dyn FnMut(&str)) {
-    if !holds(json, &SIGNATURE) {
+    if !holds(json, &*SIGNED) {
         return;
     }
     each_element(member(json, &["candidates"]).unwrap_or_default(), |candidate| {

@@ -8,17 +8,22 @@ use crate::cursor::Cursor;
 use crate::envelope::Envelope;
 use crate::splice::{Edit, EditValue};
 use crate::state::{
-    self, Change, Judge, State, StateKind, Verdict, each_element, elements, holds, member, members, placed,
-    text,
+    self, Change, Judge, Needles, State, StateKind, Verdict, each_element, elements, holds, member, members,
+    needles, placed, text,
 };
 
 const DETAILS: &str = "reasoning_details";
 const EXTRA: &str = "extra_content";
 
+/// What thinking and calls are known by in a request.
+static CARRIERS: Needles<2> = Needles::new(|| needles([DETAILS, "\"tool_calls\""]));
+/// What signatures are known by in an answer.
+static SIGNED: Needles<2> = Needles::new(|| needles([DETAILS, "thought_signature"]));
+
 /// Shows the judge what a request carries of it. A piece of `reasoning_details` goes whole, a call stays.
 pub(super) fn review(envelope: &Envelope, judge: Judge<'_>) -> Option<Edit> {
     let raw = envelope.raw_bytes("messages")?;
-    if !holds(raw, &[DETAILS, "\"tool_calls\""]) {
+    if !holds(raw, &*CARRIERS) {
         return None;
     }
     state::review(judge, |each| visit(raw, each), |judge| rewrite(raw, judge))
@@ -93,7 +98,7 @@ fn thought_signature(call: &[u8]) -> Option<Cow<'_, str>> {
 
 /// Shows every signature in an answer, or in a chunk of one.
 pub(super) fn find(json: &[u8], each: &mut dyn FnMut(&str)) {
-    if !holds(json, &[DETAILS, "thought_signature"]) {
+    if !holds(json, &*SIGNED) {
         return;
     }
     each_element(member(json, &["choices"]).unwrap_or_default(), |choice| {

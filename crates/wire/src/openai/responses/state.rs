@@ -7,16 +7,21 @@ use crate::cursor::Cursor;
 use crate::envelope::Envelope;
 use crate::splice::{Edit, EditValue};
 use crate::state::{
-    self, Change, Judge, State, StateKind, Verdict, each_element, elements, holds, member, placed, text,
-    value,
+    self, Change, Judge, Needles, State, StateKind, Verdict, each_element, elements, holds, member, needles,
+    placed, text, value,
 };
 
 const ENCRYPTED: &str = "encrypted_content";
 
+/// What encrypted items and calls are known by in a request.
+static ITEMS: Needles<2> = Needles::new(|| needles([ENCRYPTED, "_call\""]));
+/// What encrypted items are known by in an answer.
+static SEALED: Needles<1> = Needles::new(|| needles([ENCRYPTED]));
+
 /// Shows the judge the encrypted items and the calls of a request. An encrypted item goes whole.
 pub(super) fn review(envelope: &Envelope, judge: Judge<'_>) -> Option<Edit> {
     let raw = envelope.raw_bytes("input")?;
-    if !holds(raw, &[ENCRYPTED, "_call\""]) {
+    if !holds(raw, &*ITEMS) {
         return None;
     }
     state::review(judge, |each| visit(raw, each), |judge| rewrite(raw, judge))
@@ -76,7 +81,7 @@ impl<'a> Item<'a> {
 
 /// Shows everything encrypted in an answer, or in an event of one.
 pub(super) fn find(json: &[u8], each: &mut dyn FnMut(&str)) {
-    if !holds(json, &[ENCRYPTED]) {
+    if !holds(json, &*SEALED) {
         return;
     }
     let mut item = |item: &[u8]| {
