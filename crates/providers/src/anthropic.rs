@@ -6,8 +6,8 @@
 //! <https://platform.claude.com/docs/en/api/rate-limits> (headers of its own; their resets are instants, which nobody
 //! here can turn into a wait), <https://platform.claude.com/docs/en/api/errors>. Signatures of thinking "are compatible
 //! across platforms (Claude APIs, Amazon Bedrock, and Google Cloud)":
-//! <https://platform.claude.com/docs/en/build-with-claude/extended-thinking>, "Thinking encryption"; what another model signed
-//! is refused: <https://github.com/anthropics/anthropic-sdk-python/issues/1598>.
+//! <https://platform.claude.com/docs/en/build-with-claude/extended-thinking>, "Thinking encryption"; what another model
+//! signed is refused: <https://github.com/anthropics/anthropic-sdk-python/issues/1598>.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use trunkline_domain::{Dialect, Operation};

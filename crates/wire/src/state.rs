@@ -1,6 +1,7 @@
-//! Provider state on its way: what providers sign or encrypt and want back unchanged (a thinking block's signature, a thought
-//! signature, encrypted reasoning), found in requests and answers that are relayed, and cut out of a request that goes to
-//! somebody who would refuse it. In the canonical chat the same is [`Minted`](trunkline_domain::chat::Minted).
+//! Provider state on its way: what providers sign or encrypt and want back unchanged (a thinking block's signature, a
+//! thought signature, encrypted reasoning), found in requests and answers that are relayed, and cut out of a request
+//! that goes to somebody who would refuse it. In the canonical chat the same is
+//! [`Minted`](trunkline_domain::chat::Minted).
 //!
 //! Nothing is decoded into an object: a request's field is passed over, and written anew only where something goes. Where to
 //! look first: [`State`]; the dialects' `state.rs`.
@@ -52,8 +53,8 @@ pub enum Verdict {
 /// Says what becomes of each piece of provider state, in the order of the conversation.
 pub type Judge<'a> = &'a mut dyn FnMut(&State<'_>) -> Verdict;
 
-/// Shows a judge what `visit` finds in one pass; only where something goes is `rewrite` asked for the edit, with a judge that
-/// says the same again.
+/// Shows a judge what `visit` finds in one pass; only where something goes is `rewrite` asked for the edit, with a
+/// judge that says the same again.
 pub(crate) fn review(
     judge: Judge<'_>,
     visit: impl FnOnce(&mut dyn FnMut(State<'_>)),

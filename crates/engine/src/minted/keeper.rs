@@ -73,8 +73,9 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// What of the conversation's state must go before a deployment that speaks the caller's dialect is asked: what is known to
-    /// be somebody else's, and thinking nobody signed where signatures are verified. Everything else stays, forged or not.
+    /// What of the conversation's state must go before a deployment that speaks the caller's dialect is asked: what is
+    /// known to be somebody else's, and thinking nobody signed where signatures are verified. Everything else stays,
+    /// forged or not.
     pub(crate) fn review(
         &self,
         codec: &dyn Codec,
@@ -105,8 +106,8 @@ impl<'a> Keeper<'a> {
         (edit, losses)
     }
 
-    /// The conversation with everything that is known of its state: what is not its caller's dialect's is that of whoever made
-    /// it, and the calls of `minter`'s whose signatures the caller could not carry have them again.
+    /// The conversation with everything that is known of its state: what is not its caller's dialect's is that of
+    /// whoever made it, and the calls of `minter`'s whose signatures the caller could not carry have them again.
     pub(crate) fn attributed(&self, chat: Arc<ChatRequest>, minter: &Minter) -> Arc<ChatRequest> {
         if !self.table.is_in_use() {
             return chat;

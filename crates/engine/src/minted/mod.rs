@@ -1,22 +1,23 @@
 //! Provider state stays home: who signed or encrypted what, remembered so that it goes back to its maker and to nobody else.
 //!
-//! What it is: a bounded table in memory, from a keyed hash of a signature to its [`Origin`], and from the id of a tool call to
-//! the signature its caller could not carry. Filled as answers pass ([`Recorder`]), read when a conversation comes back: by
-//! the planner ([`Keeper::survey`]), on relay ([`Keeper::review`]) and on recast ([`Keeper::attributed`]). What it is not: a proof of
-//! anything, or kept: after a restart, and for what nobody here has seen, state goes on as the caller sent it, and its
-//! provider judges it.
+//! What it is: a bounded table in memory, from a keyed hash of a signature to its [`Origin`], and from the id of a tool
+//! call to the signature its caller could not carry. Filled as answers pass ([`Recorder`]), read when a conversation
+//! comes back: by the planner ([`Keeper::survey`]), on relay ([`Keeper::review`]) and on recast
+//! ([`Keeper::attributed`]). What it is not: a proof of anything, or kept: after a restart, and for what nobody here
+//! has seen, state goes on as the caller sent it, and its provider judges it.
 //!
 //! For whom a signature is good follows from who made it ([`Minter`]), by what providers say and do:
 //!
-//! - Claude's are good wherever the same model is served: "compatible across platforms (Claude APIs, Amazon Bedrock, and Google
-//!   Cloud)", <https://platform.claude.com/docs/en/build-with-claude/extended-thinking>, "Thinking encryption"; blocks of
-//!   another model are refused, <https://github.com/anthropics/anthropic-sdk-python/issues/1598>.
-//! - OpenAI's encrypted reasoning is bound to the organisation: "Encrypted content `organization_id` did not match the target
-//!   organization", <https://github.com/openai/codex/issues/13724>. An account is taken for one organisation.
-//! - Google says of Gemini's only that they go back as they came (<https://ai.google.dev/gemini-api/docs/thought-signatures>);
-//!   its own client drops them between Vertex AI and the Gemini API, whose encryption differs (gemini-cli,
-//!   `packages/core/src/config/config.ts`, `refreshAuth`), and one account's were refused to another
-//!   (<https://github.com/Wei-Shaw/sub2api/pull/393>). They are bound to the account.
+//! - Claude's are good wherever the same model is served: "compatible across platforms (Claude APIs, Amazon Bedrock,
+//!   and Google Cloud)", <https://platform.claude.com/docs/en/build-with-claude/extended-thinking>, "Thinking
+//!   encryption"; blocks of another model are refused,
+//!   <https://github.com/anthropics/anthropic-sdk-python/issues/1598>.
+//! - OpenAI's encrypted reasoning is bound to the organisation: "Encrypted content `organization_id` did not match the
+//!   target organization", <https://github.com/openai/codex/issues/13724>. An account is taken for one organisation.
+//! - Google says of Gemini's only that they go back as they came
+//!   (<https://ai.google.dev/gemini-api/docs/thought-signatures>); its own client drops them between Vertex AI and the
+//!   Gemini API, whose encryption differs (gemini-cli, `packages/core/src/config/config.ts`, `refreshAuth`), and one
+//!   account's were refused to another (<https://github.com/Wei-Shaw/sub2api/pull/393>). They are bound to the account.
 //! - Of whom nothing is known, the account takes back what it signed.
 
 mod keeper;
