@@ -8,6 +8,7 @@ use trunkline_wire::envelope::Envelope;
 use trunkline_wire::frame::Frame;
 use trunkline_wire::quirks::Quirks;
 use trunkline_wire::splice::splice;
+use trunkline_wire::state::Verdict;
 
 use crate::dice::Dice;
 use crate::framing::{EVENTS, frames};
@@ -27,6 +28,7 @@ pub(crate) fn check(data: &[u8]) {
                 Ok(envelope) => check_request(codec, envelope, quirks),
                 Err(_) => Skim::default(),
             };
+            codec.find_state(data, &mut |value| assert!(!value.is_empty(), "state that is none"));
             if let Ok(facts) = codec.read_answer(data, quirks) {
                 check_facts(&facts, data);
             }
@@ -50,6 +52,12 @@ fn check_request(codec: &dyn Codec, envelope: &Envelope, quirks: &Quirks) -> Ski
         let body = splice(envelope, &edits).to_bytes();
         let relayed = Envelope::parse(body).unwrap_or_else(|error| panic!("{edits:?}: {error}"));
         codec.skim(&relayed).unwrap_or_else(|error| panic!("{edits:?} made it unreadable: {error}"));
+    }
+    // Without the state it carries it is still a request.
+    if let Some(edit) = codec.review_state(envelope, "gemini-3", &mut |_| Verdict::Drop) {
+        let body = splice(envelope, &[edit]).to_bytes();
+        let cut = Envelope::parse(body).unwrap_or_else(|error| panic!("without its state: {error}"));
+        codec.skim(&cut).unwrap_or_else(|error| panic!("without its state it is unreadable: {error}"));
     }
     skim
 }

@@ -60,6 +60,9 @@ pub enum AffinityBy {
     Session,
     /// The same beginning of a long prompt.
     Prefix,
+    /// State of a provider in the conversation: signed or encrypted thinking, a signed tool call. The latest that is
+    /// known counts.
+    State,
 }
 
 /// Why a request does not go where it is tied to.
@@ -74,6 +77,8 @@ pub enum Moved {
     Slow,
     /// It has far more under way than the others.
     Busy,
+    /// It is left out, or does not serve the model that comes first.
+    Absent,
 }
 
 /// A candidate in order.

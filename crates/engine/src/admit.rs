@@ -115,6 +115,7 @@ pub(crate) async fn admit(
         decoded: OnceLock::new(),
         headers: crossing(codec, &headers),
         plan: undecided(&snapshot),
+        survey: None,
         memory: read.body.memory,
     };
     let request = Request {

@@ -12,6 +12,7 @@ use crate::health::{HedgeBudget, RetryBudget};
 use crate::kept::ids::KeptIds;
 use crate::keys::Keys;
 use crate::measure::Measure;
+use crate::minted::MintedTable;
 use crate::snapshot::Snapshots;
 use crate::tasks::Tasks;
 use crate::telemetry::metrics::Metrics;
@@ -34,6 +35,8 @@ pub struct Core {
     pub retries: RetryBudget,
     /// Hedges that may still be made.
     pub hedges: Arc<HedgeBudget>,
+    /// Who made which provider state.
+    pub(crate) minted: MintedTable,
     /// Counters and histograms.
     pub metrics: Metrics,
     /// Background work.

@@ -23,6 +23,7 @@ use crate::kept::ids::{KEY_BYTES, KeptIds};
 use crate::kept::{RecallAsk, Recalled};
 use crate::keys::{KeyRecord, Keys};
 use crate::measure::Measure;
+use crate::minted::MintedTable;
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::tasks::Tasks;
 use crate::telemetry::metrics::{Gauges, Metrics};
@@ -64,6 +65,7 @@ impl Engine {
             journal,
             retries: RetryBudget::default(),
             hedges: Arc::default(),
+            minted: MintedTable::new(rand::random()),
             metrics: Metrics::default(),
             tasks: Tasks::default(),
             kept: KeptIds::new(&kept_key),

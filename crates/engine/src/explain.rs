@@ -28,7 +28,7 @@ pub(crate) async fn explain(core: &Arc<Core>, inbound: Inbound) -> Result<Receip
     let snapshot = core.snapshots.current();
     let previous = previous(core, &key, &skim)?;
     let keeper = previous.as_ref().map(|kept| &*kept.account);
-    let language = (codec.dialect(), codec.operation());
+    let language = (codec, codec.operation());
     let question = Question::new(core, &snapshot, &key, language, (&envelope, &skim), keeper);
     match question.plan() {
         Err(unknown @ PlanError::UnknownModel { .. }) => Err(public(unknown)),

@@ -30,6 +30,7 @@ mod admit;
 mod engine;
 mod explain;
 mod meter;
+mod minted;
 mod plan;
 mod request;
 mod serve;

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use trunkline_domain::id::RequestId;
 use trunkline_domain::plan::{Exclusion, ExclusionReason, RoutePlan};
 use trunkline_domain::receipt::{AffinityBy, Receipt, Versions};
-use trunkline_domain::{Dialect, Error, ErrorKind, Operation, Text};
+use trunkline_domain::{Error, ErrorKind, Operation, Text};
 use trunkline_ledger::Clock;
-use trunkline_routing::ask::{Affinity, Budgeted};
+use trunkline_routing::ask::{Affinity, Budgeted, StateOrigin};
 use trunkline_routing::world::LiveTable;
 use trunkline_routing::{Ask, PlanError, World, explain};
-use trunkline_wire::codec::Skim;
+use trunkline_wire::codec::{Codec, Skim};
 use trunkline_wire::envelope::Envelope;
 
 use crate::Engine;
@@ -19,6 +19,7 @@ use crate::core::Core;
 use crate::kept::gone;
 use crate::kept::ids::Kept;
 use crate::keys::KeyRecord;
+use crate::minted::{Keeper, Survey};
 use crate::request::{Outgoing, ReceiptWish, Request};
 use crate::snapshot::Snapshot;
 
@@ -28,6 +29,8 @@ pub(crate) struct Question<'a> {
     live: Arc<LiveTable>,
     clock: &'a dyn Clock,
     ask: Ask<'a>,
+    /// Whose state the conversation carries.
+    survey: Option<Survey>,
 }
 
 impl<'a> Question<'a> {
@@ -35,13 +38,13 @@ impl<'a> Question<'a> {
         core: &'a Core,
         snapshot: &'a Snapshot,
         key: &'a KeyRecord,
-        (dialect, operation): (Dialect, Operation),
+        (codec, operation): (&dyn Codec, Operation),
         (envelope, skim): (&Envelope, &'a Skim),
         keeper: Option<&'a str>,
     ) -> Self {
         let ask = Ask {
             operation,
-            dialect,
+            dialect: codec.dialect(),
             skim,
             scope: &key.facts.models,
             budgeted: if key.cells.is_empty() { Budgeted::No } else { Budgeted::Yes },
@@ -50,9 +53,11 @@ impl<'a> Question<'a> {
             seed: rand::random(),
             keeper,
             affinity: affinity(key, envelope, skim),
+            state: None,
         };
+        let survey = Keeper::new(&core.minted, key.facts.organisation).survey(codec, envelope);
         let live = core.measure.current(snapshot, core.clock.monotonic_ms());
-        Self { snapshot, live, clock: &*core.clock, ask }
+        Self { snapshot, live, clock: &*core.clock, ask, survey }
     }
 
     fn world(&self) -> World<'_> {
@@ -64,8 +69,14 @@ impl<'a> Question<'a> {
         }
     }
 
+    fn ask(&self) -> Ask<'_> {
+        let home = self.survey.as_ref().and_then(|survey| survey.home.as_deref());
+        let state = home.map(|home| StateOrigin { minter: &home.minter, deployment: &home.deployment });
+        Ask { state, ..self.ask }
+    }
+
     pub(crate) fn plan(&self) -> Result<RoutePlan, PlanError> {
-        trunkline_routing::plan(&self.world(), &self.ask)
+        trunkline_routing::plan(&self.world(), &self.ask())
     }
 
     /// The document of a decision: what `explain` answers, and the head of a receipt.
@@ -80,7 +91,7 @@ impl<'a> Question<'a> {
             Err(PlanError::NothingLeft { excluded, .. }) => excluded.clone(),
             Err(PlanError::UnknownModel { .. }) => Vec::new(),
         };
-        explain::explain(&self.world(), &self.ask, plan.as_ref().ok(), excluded, request, versions)
+        explain::explain(&self.world(), &self.ask(), plan.as_ref().ok(), excluded, request, versions)
     }
 }
 
@@ -116,25 +127,26 @@ fn affinity(key: &KeyRecord, envelope: &Envelope, skim: &Skim) -> Option<Affinit
 /// Decides who is tried. A name of a known account that nobody has seen yet is looked for once in the account's own
 /// listing: a model that appeared today is usable at once.
 pub(crate) async fn decide(request: &mut Request, outgoing: &mut Outgoing) -> Result<(), Error> {
-    let mut plan = attempt(request, &outgoing.envelope);
+    let mut plan = attempt(request, outgoing);
     if let Err(PlanError::UnknownModel { asked, .. }) = &plan
         && let Some((account, _)) = asked.split_once('/')
         && request.core.configurator.refresh_account(&Engine(Arc::clone(&request.core)), account).await
     {
         request.snapshot = request.core.snapshots.current();
-        plan = attempt(request, &outgoing.envelope);
+        plan = attempt(request, outgoing);
     }
     outgoing.plan = plan.map_err(|error| refusal(error, request.previous.as_ref()))?;
     Ok(())
 }
 
-fn attempt(request: &mut Request, envelope: &Envelope) -> Result<RoutePlan, PlanError> {
-    let asked = (envelope, &request.skim);
-    let language = (request.codec.dialect(), request.operation);
+fn attempt(request: &mut Request, outgoing: &mut Outgoing) -> Result<RoutePlan, PlanError> {
+    let asked = (&outgoing.envelope, &request.skim);
+    let language = (request.codec, request.operation);
     let keeper = request.previous.as_ref().map(|kept| &*kept.account);
     let question = Question::new(&request.core, &request.snapshot, &request.key, language, asked, keeper);
     let plan = question.plan();
     let explained = (request.receipt == ReceiptWish::Full).then(|| question.explain(&plan, Some(request.id)));
+    outgoing.survey = question.survey;
     request.trail.explained = explained;
     plan
 }

@@ -26,6 +26,7 @@ use crate::door::{Permit, Tenant};
 use crate::execute::Head;
 use crate::kept::ids::Kept;
 use crate::keys::KeyRecord;
+use crate::minted::Survey;
 use crate::snapshot::{Delivery, Snapshot};
 
 /// What a request owns until its last byte is delivered.
@@ -80,6 +81,8 @@ pub struct Outgoing {
     pub headers: HeaderMap,
     /// The decision.
     pub plan: RoutePlan,
+    /// Whose state the conversation carries, if anybody's is known.
+    pub(crate) survey: Option<Survey>,
     /// The body's share of the memory budget.
     pub memory: Option<OwnedSemaphorePermit>,
 }

@@ -4,7 +4,10 @@
 //! Read in anthropic-sdk-python 0.121.0 `src/anthropic/_client.py` (address, `ANTHROPIC_API_KEY`, headers),
 //! `types/model_list_params.py` (at most 1000 models a page) and at
 //! <https://platform.claude.com/docs/en/api/rate-limits> (headers of its own; their resets are instants, which nobody
-//! here can turn into a wait), <https://platform.claude.com/docs/en/api/errors>.
+//! here can turn into a wait), <https://platform.claude.com/docs/en/api/errors>. Signatures of thinking "are compatible
+//! across platforms (Claude APIs, Amazon Bedrock, and Google Cloud)":
+//! <https://platform.claude.com/docs/en/build-with-claude/extended-thinking>, "Thinking encryption"; what another model
+//! signed is refused: <https://github.com/anthropics/anthropic-sdk-python/issues/1598>.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use trunkline_domain::{Dialect, Operation};
@@ -28,6 +31,7 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     quirks: Quirks::REFERENCE,
     listing: Some(Listing { path: "/models?limit=1000", shape: ListingShape::Data }),
     counts_tokens: true,
+    portable_state: &[Dialect::AnthropicMessages],
     adapter: &Anthropic,
     proof: Proof::Proven,
     ..ProviderSpec::COMPATIBLE

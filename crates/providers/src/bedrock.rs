@@ -34,6 +34,8 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     apis: &[Api { operation: Operation::Chat, dialect: Dialect::BedrockConverse, path: "/model" }],
     quirks: Quirks::REFERENCE,
     listing: None,
+    // As Anthropic says of Claude.
+    portable_state: &[Dialect::BedrockConverse],
     adapter: &Bedrock,
     proof: Proof::Proven,
     ..ProviderSpec::COMPATIBLE

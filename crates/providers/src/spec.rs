@@ -41,6 +41,9 @@ pub struct ProviderSpec {
     pub counts_tokens: bool,
     /// Whether it keeps the Responses it gave, to be gone on from and asked for again.
     pub keeps_responses: bool,
+    /// Dialects in which it verifies the thinking it is given back, and takes what the same model signed at any other
+    /// provider of which this is said. Of all others it is assumed that an account takes back only what it signed itself.
+    pub portable_state: &'static [Dialect],
     /// What data cannot say.
     pub adapter: &'static dyn Adapter,
     /// How far this file has been proven.
@@ -197,6 +200,7 @@ impl ProviderSpec {
         cancel: CancelBilling::GoesOn,
         counts_tokens: false,
         keeps_responses: false,
+        portable_state: &[],
         adapter: &Plain,
         proof: Proof::Unverified,
     };

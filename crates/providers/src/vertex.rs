@@ -38,6 +38,8 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     quirks: Quirks::REFERENCE,
     listing: None,
     counts_tokens: true,
+    // As Anthropic says of Claude; of Gemini Google says nothing of the kind.
+    portable_state: &[Dialect::AnthropicMessages],
     adapter: &Vertex,
     ..ProviderSpec::COMPATIBLE
 };

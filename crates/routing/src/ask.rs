@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use trunkline_domain::access::ModelPattern;
+use trunkline_domain::chat::Minter;
 use trunkline_domain::receipt::AffinityBy;
-use trunkline_domain::{Dialect, Operation};
+use trunkline_domain::{Dialect, Operation, Text};
 use trunkline_wire::codec::Skim;
 
 /// One question to the planner.
@@ -30,6 +31,17 @@ pub struct Ask<'a> {
     pub keeper: Option<&'a str>,
     /// What ties the request to a deployment that may remember something of it.
     pub affinity: Option<Affinity>,
+    /// Whose state the conversation carries: who made the latest that is known.
+    pub state: Option<StateOrigin<'a>>,
+}
+
+/// Where a piece of provider state was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StateOrigin<'a> {
+    /// Who takes it back.
+    pub minter: &'a Minter,
+    /// The deployment that made it: `account/upstream-id`.
+    pub deployment: &'a Text,
 }
 
 /// What ties requests to one deployment, so that its prompt cache and its state are found again.

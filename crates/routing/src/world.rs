@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use trunkline_catalogue::{Names, Offer};
+use trunkline_domain::chat::Minter;
 use trunkline_domain::plan::{DeploymentIx, Timeouts};
 use trunkline_domain::{Dialect, ModelName, Operation, Text, UnixMs};
 use trunkline_providers::spec::{Api, ProviderSpec};
@@ -61,6 +62,15 @@ impl Deployment {
             let mut others = provider.apis.iter().filter(|api| api.operation == operation).filter(serves);
             others.find(|api| can_recast(dialect, api.dialect))
         })
+    }
+
+    /// Whose state it takes back in a dialect.
+    pub fn minter(&self, dialect: Dialect) -> Minter {
+        if self.provider.portable_state.contains(&dialect) {
+            Minter::Model(ModelName(self.model().clone()))
+        } else {
+            Minter::Account(self.account.clone())
+        }
     }
 
     /// The public name it answers to: its canonical slug where it joins one, else its label.

@@ -13,6 +13,7 @@ use crate::frame::Frame;
 use crate::quirks::Quirks;
 use crate::routing::Wishes;
 use crate::splice::Edit;
+use crate::state::Judge;
 
 /// One dialect, seen from the relay.
 pub trait Codec: Send + Sync {
@@ -31,6 +32,15 @@ pub trait Codec: Send + Sync {
     /// Reads the facts of a complete buffered answer with a success status. An answer that is an error object in
     /// spite of its status comes back as [`AnswerProblem::Error`].
     fn read_answer(&self, body: &[u8], quirks: &Quirks) -> Result<AnswerFacts, AnswerProblem>;
+
+    /// Shows `judge` every piece of provider state that a request to a model carries, in the order of the conversation,
+    /// and says by which edit those go that it drops; `None` where all stay. A dialect without provider state has none.
+    fn review_state(&self, _envelope: &Envelope, _model: &str, _judge: Judge<'_>) -> Option<Edit> {
+        None
+    }
+
+    /// Shows `each` every piece of provider state in a buffered answer, or in one event of a streamed one.
+    fn find_state(&self, _json: &[u8], _each: &mut dyn FnMut(&str)) {}
 
     /// A tap for one streamed answer to the request `skim` was read from: one box per stream, no allocation per
     /// event.

@@ -28,6 +28,7 @@ pub mod recast;
 pub mod responses;
 pub mod routing;
 pub mod splice;
+pub mod state;
 
 use trunkline_domain::Dialect;
 

@@ -2,7 +2,7 @@
 
 use super::extras::{Extras, RawJson};
 use crate::dialect::Dialect;
-use crate::model::{Text, UpstreamModel};
+use crate::model::{ModelName, Text};
 
 /// One block of a turn.
 #[derive(Clone, Debug, PartialEq)]
@@ -235,11 +235,11 @@ impl<T> Minted<T> {
     }
 }
 
-/// Who made a piece of provider state.
+/// Who made a piece of provider state, as far as it matters for giving it back: whoever is the same one takes it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Minter {
-    /// The provider account.
-    pub account: Text,
-    /// The model.
-    pub model: UpstreamModel,
+pub enum Minter {
+    /// One account at a provider, whatever its model.
+    Account(Text),
+    /// A model, wherever it is served by a provider that reads what the others signed.
+    Model(ModelName),
 }

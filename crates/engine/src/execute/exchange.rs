@@ -10,12 +10,12 @@ use trunkline_domain::NanoUsd;
 use trunkline_domain::attempt::{Cause, UpstreamError};
 use trunkline_providers::spec::CancelBilling;
 use trunkline_upstream::dispatch::{DispatchError, DispatchFuture, Response, ResponseBytes};
-use trunkline_wire::codec::{AnswerFacts, ErrorWords, FrameClass, Skim};
+use trunkline_wire::codec::{AnswerFacts, AnswerProblem, ErrorWords, FrameClass, Skim};
 use trunkline_wire::framing::Framer;
 
 use super::live::{Done, Live};
 use crate::health::Stake;
-use crate::translate::{EventReader, Output, Reading};
+use crate::translate::{EventReader, Output, Reading, Whole};
 
 /// How long a finished stream may take to close before its connection is given up instead of reused.
 const CLOSE_MAX: Duration = Duration::from_secs(1);
@@ -144,6 +144,12 @@ impl Exchange {
         Ok(collected.take())
     }
 
+    /// Reads a whole body.
+    pub(super) fn read(&self, body: Bytes) -> Result<Whole, AnswerProblem> {
+        let Some(Open { reading, live, .. }) = &self.open else { return Err(AnswerProblem::Malformed) };
+        reading.whole(body, &live.recorder(reading.spoken()))
+    }
+
     /// The next piece of the stream.
     pub fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Piece> {
         match &mut self.open {
@@ -232,27 +238,29 @@ impl Open {
     }
 
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Piece> {
-        let Reader::Events(framer, events) = &mut self.reader else { return Poll::Ready(Piece::Malformed) };
+        let Self { reader: Reader::Events(framer, events), reading, live, phase } = self else {
+            return Poll::Ready(Piece::Malformed);
+        };
+        let read = |events: &mut EventReader, frame| {
+            let (class, output) = events.frame(frame, reading, &live.recorder(reading.spoken()));
+            Poll::Ready(Piece::Event(class, output))
+        };
         loop {
             match framer.next() {
-                Some(Ok(frame)) => {
-                    let (class, output) = events.frame(frame);
-                    return Poll::Ready(Piece::Event(class, output));
-                }
+                Some(Ok(frame)) => return read(events, frame),
                 Some(Err(_)) => return Poll::Ready(Piece::Malformed),
                 None => {}
             }
-            let Phase::Arriving(body) = &mut self.phase else {
+            let Phase::Arriving(body) = phase else {
                 return Poll::Ready(events.finish().map_or(Piece::Cut, Piece::End));
             };
             match body.poll_next(context) {
                 Poll::Ready(Some(Ok(bytes))) => framer.push(bytes),
-                Poll::Ready(Some(Err(_))) => self.phase = Phase::Ended,
+                Poll::Ready(Some(Err(_))) => *phase = Phase::Ended,
                 Poll::Ready(None) => {
-                    self.phase = Phase::Ended;
+                    *phase = Phase::Ended;
                     if let Some(frame) = framer.finish() {
-                        let (class, output) = events.frame(frame);
-                        return Poll::Ready(Piece::Event(class, output));
+                        return read(events, frame);
                     }
                 }
                 Poll::Pending => return Poll::Pending,
@@ -297,7 +305,8 @@ impl Open {
                     return None;
                 }
             }
-            return self.reading.whole(collected.take()).ok().map(|whole| whole.facts);
+            let recorder = self.live.recorder(self.reading.spoken());
+            return self.reading.whole(collected.take(), &recorder).ok().map(|whole| whole.facts);
         }
         let mut read = 0;
         loop {

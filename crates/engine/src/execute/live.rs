@@ -7,7 +7,7 @@ use trunkline_domain::attempt::{Cause, UpstreamError};
 use trunkline_domain::ledger::{EntryState, Settlement};
 use trunkline_domain::plan::DeploymentIx;
 use trunkline_domain::receipt::{Receipt, ReceiptAttempt};
-use trunkline_domain::{NanoUsd, Operation, Text, UnixMs, UpstreamModel, Usage, UsageSource};
+use trunkline_domain::{Dialect, NanoUsd, Operation, Text, UnixMs, UpstreamModel, Usage, UsageSource};
 use trunkline_ledger::guard::AttemptGuard;
 use trunkline_ledger::window::RatePermit;
 use trunkline_providers::adapter::ErrorAnswer;
@@ -16,6 +16,7 @@ use trunkline_wire::codec::{AnswerFacts, ErrorWords};
 use crate::core::Core;
 use crate::health::{Breaker, Headroom, InFlight, Pace, Pass, Stake};
 use crate::meter::{Metered, counted, meter};
+use crate::minted::Recorder;
 use crate::snapshot::Snapshot;
 
 /// Everything an attempt needs to be settled; independent of the request, so it can outlive it.
@@ -100,6 +101,12 @@ impl Live {
     fn secret(&self) -> Option<&str> {
         let value = self.authorization.as_ref()?.to_str().ok()?;
         Some(value.strip_prefix("Bearer ").unwrap_or(value)).filter(|secret| !secret.is_empty())
+    }
+
+    /// Remembers what of an answer in a dialect is its provider's state.
+    pub(super) fn recorder(&self, dialect: Dialect) -> Recorder<'_> {
+        let tenant = self.guard.opening().payer.organisation;
+        Recorder::new(&self.core.minted, &self.snapshot, (self.deployment, dialect), tenant)
     }
 
     /// Its number within the request.

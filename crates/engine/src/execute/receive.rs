@@ -211,8 +211,7 @@ impl Receiver<'_> {
         let whole = self.wait(first_content, Cause::FirstContentTimeout, exchange.whole(cap)).await?;
         let failed = |cause| UpstreamError { status: Some(status), ..UpstreamError::of(cause) };
         let body = whole.map_err(failed)?;
-        let read = exchange.reading().map_or(Err(AnswerProblem::Malformed), |reading| reading.whole(body));
-        match read {
+        match exchange.read(body) {
             Ok(whole) if !streamed => {
                 exchange.content();
                 Ok(whole)

@@ -19,13 +19,14 @@ use trunkline_wire::codec::{Codec, FieldError};
 use trunkline_wire::codec_for;
 use trunkline_wire::headers::{Direction, cross};
 use trunkline_wire::responses::kept::Recall;
+use trunkline_wire::routing::Priority;
 
 use super::ids::Kept;
 use super::{gone, not_found};
 use crate::admit::{announced_tokens, take_rate};
 use crate::authenticate::authenticate;
 use crate::core::Core;
-use crate::door::{Ask, Priority, Tenant};
+use crate::door::{Ask, Tenant};
 use crate::serve::refuse_while_draining;
 use crate::snapshot::{Account, Credential, Snapshot};
 

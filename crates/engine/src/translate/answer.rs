@@ -12,6 +12,7 @@ use trunkline_wire::quirks::Quirks;
 use trunkline_wire::recast::{AnswerIdentity, CallerCodec, ChatCodec, Cut, Frames, Losses, StreamRecast};
 
 use super::names;
+use crate::minted::{Recorder, Witness};
 
 /// Bytes for the caller: most frames give one piece.
 pub(crate) type Output = SmallVec<[Bytes; 2]>;
@@ -81,7 +82,8 @@ impl Reading {
     ) -> Self {
         let Introduction { id, model, created } = introduction;
         let id = format!("{}{id}", caller.answer_id_prefix());
-        Self { quirks, way: Way::Recast(Arc::new(Recast { provider, caller, id, model, created, request })) }
+        let way = Way::Recast(Arc::new(Recast { provider, caller, id, model, created, request }));
+        Self { quirks, way }
     }
 
     /// Whether the answer is translated: then nothing of its head but its status is passed on.
@@ -104,16 +106,18 @@ impl Reading {
             Way::Recast(recast) => {
                 let stream =
                     StreamRecast::new(recast.provider, &self.quirks, recast.caller, &recast.identity());
-                EventReader::Recast(Box::new((stream, Frames::default())))
+                EventReader::Recast(Box::new((stream, Frames::default(), Witness::default())))
             }
         }
     }
 
     /// Reads a whole answer: its facts, what the caller gets, and what of it could not be carried.
-    pub(crate) fn whole(&self, body: Bytes) -> Result<Whole, AnswerProblem> {
+    pub(crate) fn whole(&self, body: Bytes, recorder: &Recorder<'_>) -> Result<Whole, AnswerProblem> {
         match &self.way {
             Way::Relay(codec) => {
-                Ok(Whole { facts: codec.read_answer(&body, &self.quirks)?, body, losses: Vec::new() })
+                let facts = codec.read_answer(&body, &self.quirks)?;
+                recorder.bytes(*codec, &body);
+                Ok(Whole { facts, body, losses: Vec::new() })
             }
             Way::Count(_) if body.trim_ascii_start().starts_with(b"{") => {
                 // Nothing was consumed, and that is known.
@@ -123,6 +127,7 @@ impl Reading {
             Way::Count(_) => Err(AnswerProblem::Malformed),
             Way::Recast(recast) => {
                 let response = recast.provider.decode_response(&body, &self.quirks)?;
+                recorder.response(&response);
                 let mut losses = Losses::default();
                 let body = recast.caller.encode_response(&response, &recast.identity(), &mut losses);
                 Ok(Whole { facts: AnswerFacts::of(&response), body, losses: names(losses.as_slice()) })
@@ -155,20 +160,29 @@ pub(crate) enum EventReader {
     /// Frames pass as they are.
     Relay(Box<dyn StreamTap>),
     /// Frames are translated.
-    Recast(Box<(StreamRecast, Frames)>),
+    Recast(Box<(StreamRecast, Frames, Witness)>),
 }
 
 impl EventReader {
-    /// What a frame is, and what the caller gets for it.
-    pub(crate) fn frame(&mut self, frame: Frame) -> (FrameClass, Output) {
+    /// What a frame is, and what the caller gets for it; its provider's state is remembered.
+    pub(crate) fn frame(
+        &mut self,
+        frame: Frame,
+        reading: &Reading,
+        recorder: &Recorder<'_>,
+    ) -> (FrameClass, Output) {
         match self {
             Self::Relay(tap) => {
                 let class = tap.frame(&frame);
+                if let Way::Relay(codec) = reading.way {
+                    recorder.bytes(codec, frame.data());
+                }
                 (class, smallvec![frame.raw])
             }
             Self::Recast(recast) => {
-                let (stream, frames) = &mut **recast;
+                let (stream, frames, witness) = &mut **recast;
                 let class = stream.frame(&frame, frames);
+                witness.events(stream.events(), recorder);
                 (class, frames.take().collect())
             }
         }
@@ -180,7 +194,7 @@ impl EventReader {
             Self::Relay(tap) if tap.complete() => Ok(Output::new()),
             Self::Relay(_) => Err(Cut),
             Self::Recast(recast) => {
-                let (stream, frames) = &mut **recast;
+                let (stream, frames, _) = &mut **recast;
                 stream.finish(frames)?;
                 Ok(frames.take().collect())
             }

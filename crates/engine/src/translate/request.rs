@@ -19,6 +19,7 @@ use trunkline_wire::{caller_codec_for, chat_codec_for};
 
 use super::answer::{Introduction, Reading};
 use super::names;
+use crate::minted::Keeper;
 use crate::request::{Outgoing, Request};
 use crate::snapshot::DeploymentRuntime;
 
@@ -67,10 +68,11 @@ pub(crate) fn fit(
     let spoken = api.dialect == codec.dialect();
     let headers = if spoken { outgoing.headers.clone() } else { plain_headers() };
     let mut upstream = UpstreamRequest { path: api.path.to_owned(), headers, edits: Vec::new() };
+    let keeper = Keeper::new(&request.core.minted, request.key.facts.organisation);
     let made = if spoken {
-        relay(request, outgoing, deployment, output_cap, &mut upstream)?
+        relay(request, outgoing, (deployment, keeper), output_cap, &mut upstream)?
     } else {
-        recast(request, outgoing, deployment, api, output_cap)?
+        recast(request, outgoing, (deployment, keeper), api, output_cap)?
     };
     let target = Target {
         base_url: &runtime.account.base_url,
@@ -113,14 +115,17 @@ struct Made<'a> {
 fn relay<'a>(
     request: &Request,
     outgoing: &'a Outgoing,
-    deployment: &Deployment,
+    (deployment, keeper): (&Deployment, Keeper<'_>),
     output_cap: Option<u64>,
     upstream: &mut UpstreamRequest,
 ) -> Result<Made<'a>, Fit> {
     let (codec, quirks) = (request.codec, &deployment.provider.quirks);
     let target = RelayTarget { model: deployment.offer.upstream_id.as_str(), quirks, output_cap };
-    let RelayEdits { edits, losses, withhold_usage } =
+    let RelayEdits { mut edits, mut losses, withhold_usage } =
         codec.relay(&outgoing.envelope, &request.skim, &target);
+    let (cut, lost) = keeper.review(codec, &outgoing.envelope, (deployment, outgoing.survey.as_ref()));
+    edits.extend(cut);
+    losses.extend_from_slice(lost.as_slice());
     check(request, &losses, deployment)?;
     upstream.edits = edits;
     if let (Some(previous), Some(kept)) = (&request.skim.previous, &request.previous) {
@@ -143,7 +148,7 @@ fn relay<'a>(
 fn recast<'a>(
     request: &Request,
     outgoing: &Outgoing,
-    deployment: &Deployment,
+    (deployment, keeper): (&Deployment, Keeper<'_>),
     api: &Api,
     output_cap: Option<u64>,
 ) -> Result<Made<'a>, Fit> {
@@ -154,6 +159,8 @@ fn recast<'a>(
         return Err(Fit::Never(Error::new(ErrorKind::Internal, message)));
     };
     let chat = outgoing.chat(caller, request).map_err(|error| Fit::Never(refused(error.clone())))?;
+    let minter = deployment.minter(to);
+    let chat = keeper.attributed(chat, &minter);
     let quirks = &deployment.provider.quirks;
     let target = EncodeTarget {
         model: deployment.offer.upstream_id.as_str(),
@@ -161,7 +168,7 @@ fn recast<'a>(
         stream: request.skim.stream,
         output_cap,
         output_max: deployment.offer.output_max,
-        minter: None,
+        minter: Some(&minter),
     };
     let mut losses = Losses::default();
     let body =

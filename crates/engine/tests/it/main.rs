@@ -19,6 +19,8 @@ mod failover;
 #[cfg(test)]
 mod kept;
 #[cfg(test)]
+mod minted;
+#[cfg(test)]
 mod patience;
 mod recast;
 mod relay;

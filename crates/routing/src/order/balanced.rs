@@ -12,6 +12,7 @@ use trunkline_catalogue::TokenClass;
 use trunkline_domain::plan::Candidate;
 use trunkline_domain::receipt::{Moved, ReceiptAffinity};
 
+use super::state;
 use crate::ask::{Affinity, Ask};
 use crate::world::{Deployment, Live, Standing, World};
 
@@ -27,6 +28,9 @@ const LOAD_MIN: u64 = 4;
 pub fn balanced(world: &World<'_>, ask: &Ask<'_>, candidates: &mut [Candidate]) -> Option<ReceiptAffinity> {
     let crowd = Crowd::of(world, candidates);
     candidates.sort_by_cached_key(|candidate| rank(world, ask, crowd, candidate));
+    if let Some(origin) = ask.state {
+        return state::tied(world, ask, candidates, origin);
+    }
     let affinity = ask.affinity?;
     tied(world, ask, crowd, candidates, affinity)
 }
@@ -34,6 +38,8 @@ pub fn balanced(world: &World<'_>, ask: &Ask<'_>, candidates: &mut [Candidate]) 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 #[expect(clippy::struct_excessive_bools, reason = "a sort key: each decides where those before it are equal")]
 struct Rank {
+    /// Would have to be asked without the state the conversation carries.
+    stateless: bool,
     priority: i32,
     standing: u8,
     strained: bool,
@@ -53,7 +59,9 @@ fn rank(world: &World<'_>, ask: &Ask<'_>, crowd: Crowd, candidate: &Candidate) -
         Standing::Degraded => 1,
         Standing::Open | Standing::Barred { .. } => 2,
     };
+    let keeps = deployment.is_some_and(|deployment| state::takes(ask, deployment)) && state::can_serve(&live);
     Rank {
+        stateless: ask.state.is_some() && !keeps,
         priority: deployment.map_or(0, |deployment| deployment.priority),
         standing,
         strained: live.strained,

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use trunkline_catalogue::offer::Kind;
 use trunkline_catalogue::{Capabilities, Fees, Modalities, Offer, PriceList, Rates, Status};
+use trunkline_domain::chat::Minter;
 use trunkline_domain::plan::{Deadlines, RoutePlan};
 use trunkline_domain::{Dialect, ModelName, Operation, PricePerMillion, Text, UnixMs, UpstreamModel};
 use trunkline_providers::registry;
-use trunkline_routing::ask::{Affinity, Budgeted};
+use trunkline_routing::ask::{Affinity, Budgeted, StateOrigin};
 use trunkline_routing::world::{Live, LiveTable, Naming, OfferState, Route, Standing, Unpriced};
 use trunkline_routing::{Ask, Deployment, OfferTable, PlanError, World, plan};
 use trunkline_wire::codec::Skim;
@@ -64,6 +65,7 @@ pub struct House {
     /// Whole rows, instead of standings.
     pub lives: Vec<Live>,
     pub affinity: Option<Affinity>,
+    pub state: Option<(Minter, Text)>,
     pub budgeted: Option<Budgeted>,
 }
 
@@ -99,6 +101,7 @@ impl House {
                 seed,
                 keeper: None,
                 affinity: self.affinity,
+                state: self.state.as_ref().map(|(minter, deployment)| StateOrigin { minter, deployment }),
             },
         )
     }

@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
+use trunkline_domain::Dialect;
 use trunkline_domain::attempt::Cause;
+use trunkline_domain::chat::Minter;
 use trunkline_domain::plan::Step;
 use trunkline_domain::receipt::{AffinityBy, Moved};
+use trunkline_providers::registry;
+use trunkline_routing::Deployment;
 use trunkline_routing::ask::Affinity;
 use trunkline_routing::world::{Fallbacks, Live, Quantiles, Route, Standing};
 use trunkline_wire::codec::Skim;
@@ -165,4 +169,59 @@ proptest! {
         prop_assert_eq!(&one, &other);
         prop_assert_eq!(one.unwrap().root.candidates().len(), prices.len());
     }
+}
+
+#[test]
+fn a_conversations_state_comes_before_priority_price_and_session() {
+    let mut house = House::of([deployment("a", "m", "acme/m", "9"), deployment("b", "m", "acme/m", "1")]);
+    house.deployments[0].priority = 1;
+    house.affinity = Some(Affinity { by: AffinityBy::Session, hash: 3 });
+    assert_eq!(house.order(&skim("acme/m"), 1), ["b/m", "a/m"]);
+    house.state = Some((Minter::Account("a".into()), "a/m".into()));
+    assert!((0..50).all(|seed| house.order(&skim("acme/m"), seed) == ["a/m", "b/m"]));
+    let tied = house.plan(&skim("acme/m"), 1).unwrap().affinity.unwrap();
+    assert_eq!((tied.by, &*tied.deployment, tied.moved), (AffinityBy::State, "a/m", None));
+    // It is not left for a failure now and then, for being slow or busy.
+    for live in [Live { standing: Standing::Degraded, in_flight: 40, ..Live::default() }, slow(9_000)] {
+        house.lives = vec![live, Live::default()];
+        assert_eq!(house.order(&skim("acme/m"), 1), ["a/m", "b/m"]);
+    }
+}
+
+#[test]
+fn a_conversation_leaves_its_state_only_where_it_would_be_refused_or_fail() {
+    let mut house = pair();
+    house.state = Some((Minter::Account("a".into()), "a/m".into()));
+    for (live, moved) in [
+        (Live { standing: Standing::Open, ..Live::default() }, Moved::Unhealthy),
+        (Live { strained: true, ..Live::default() }, Moved::Strained),
+    ] {
+        house.lives = vec![live, Live::default()];
+        assert!((0..50).all(|seed| house.order(&skim("acme/m"), seed)[0] == "b/m"));
+        let tied = house.plan(&skim("acme/m"), 1).unwrap().affinity.unwrap();
+        assert_eq!((&*tied.deployment, tied.moved), ("a/m", Some(moved)));
+    }
+    house.lives = Vec::new();
+    house.state = Some((Minter::Account("gone".into()), "gone/m".into()));
+    let tied = house.plan(&skim("acme/m"), 1).unwrap().affinity.unwrap();
+    assert_eq!((&*tied.deployment, tied.moved), ("gone/m", Some(Moved::Absent)));
+}
+
+#[test]
+fn what_claude_signed_is_at_home_wherever_the_same_model_is() {
+    let claude = |account: &str, model: &str| {
+        let provider = registry::by_id("anthropic").unwrap();
+        Deployment { provider, ..deployment(account, "m", model, "1") }
+    };
+    let one = claude("a", "acme/m");
+    assert_eq!(
+        one.minter(Dialect::AnthropicMessages),
+        claude("b", "acme/m").minter(Dialect::AnthropicMessages)
+    );
+    assert_ne!(
+        one.minter(Dialect::AnthropicMessages),
+        claude("a", "acme/n").minter(Dialect::AnthropicMessages)
+    );
+    let other = deployment("a", "m", "acme/m", "1");
+    assert_eq!(other.minter(Dialect::OpenaiChat), Minter::Account("a".into()));
 }

@@ -100,6 +100,7 @@ pub(crate) fn explain(
         seed: rand::random(),
         keeper: None,
         affinity: None,
+        state: None,
     };
     let world = World { offers: &snapshot.offers, live, now, monotonic_ms };
     let plan = plan(&world, &ask);

@@ -21,6 +21,7 @@ mod error;
 pub(crate) mod recast;
 mod relay;
 mod skim;
+mod state;
 mod stream;
 mod usage;
 
@@ -33,6 +34,8 @@ use crate::codec::{
 };
 use crate::envelope::Envelope;
 use crate::quirks::Quirks;
+use crate::splice::Edit;
+use crate::state::Judge;
 
 /// The dialect of everything in this module.
 const DIALECT: Dialect = Dialect::AnthropicMessages;
@@ -62,6 +65,14 @@ impl Codec for AnthropicCodec {
 
     fn read_answer(&self, body: &[u8], _quirks: &Quirks) -> Result<AnswerFacts, AnswerProblem> {
         answer::read(body)
+    }
+
+    fn review_state(&self, envelope: &Envelope, _model: &str, judge: Judge<'_>) -> Option<Edit> {
+        state::review(envelope, judge)
+    }
+
+    fn find_state(&self, json: &[u8], each: &mut dyn FnMut(&str)) {
+        state::find(json, each);
     }
 
     fn stream_tap(&self, _skim: &Skim, quirks: &Quirks) -> Box<dyn StreamTap> {

@@ -2,8 +2,8 @@
 
 use trunkline_domain::Text;
 use trunkline_domain::chat::{
-    CacheMark, Citation, Document, DocumentContent, Extras, Part, PartKind, RawJson, Thought, ToolCall,
-    ToolCallKind, ToolResult,
+    CacheMark, Citation, Document, DocumentContent, Extras, Minted, Part, PartKind, RawJson, Thought,
+    ToolCall, ToolCallKind, ToolResult,
 };
 
 use super::media::{self, AUDIO, Formats, IMAGES, VIDEO};
@@ -125,7 +125,10 @@ impl Writer<'_> {
         if let PartKind::Opaque(opaque) = &part.kind {
             array.raw(&opaque.raw);
         } else {
-            lose_of_part(part, path, self.losses);
+            // Thinking that is kept in a request goes with its signature, whose dialect it may be in.
+            if self.target.is_none() || !matches!(part.kind, PartKind::Reasoning(_)) {
+                lose_of_part(part, path, self.losses);
+            }
             array.object(|object| {
                 self.members(object, part, path);
                 restore(object, &part.extras, DIALECT, &|| path.to_owned(), self.losses);
@@ -145,7 +148,10 @@ impl Writer<'_> {
             PartKind::Video(media) => write_media(object, ("video", VIDEO), part, media),
             PartKind::Audio(media) => write_media(object, ("audio", AUDIO), part, media),
             PartKind::Document(document) => self.document(object, part, document, path),
-            PartKind::Reasoning(thought) => write_thought(object, part, thought),
+            PartKind::Reasoning(thought) => {
+                let written = |state: &&Minted<Text>| self.target.is_some() || state.dialect == DIALECT;
+                write_thought(object, part, thought, part.signature.as_ref().filter(written));
+            }
             PartKind::ToolCall(call) => object.object("toolUse", |object| {
                 write_call(object, call, (part.extras.form(DIALECT), path), self.losses);
                 restore_nested(object, &part.extras, DIALECT, "toolUse");
@@ -275,9 +281,8 @@ fn write_media(
     });
 }
 
-fn write_thought(object: &mut Object<'_>, part: &Part, thought: &Thought) {
-    let signature = part.signature.as_ref().filter(|state| state.dialect == DIALECT);
-    let signature = signature.map(|state| &*state.value);
+fn write_thought(object: &mut Object<'_>, part: &Part, thought: &Thought, state: Option<&Minted<Text>>) {
+    let signature = state.map(|state| &*state.value);
     let empty = part.extras.form(DIALECT) & form::EMPTY_SIGNATURE != 0;
     object.object("reasoningContent", |object| {
         if thought.redacted {

@@ -22,6 +22,7 @@ pub mod path;
 pub(crate) mod recast;
 mod relay;
 mod skim;
+mod state;
 mod stream;
 mod usage;
 
@@ -34,6 +35,8 @@ use crate::codec::{
 };
 use crate::envelope::Envelope;
 use crate::quirks::Quirks;
+use crate::splice::Edit;
+use crate::state::Judge;
 
 /// The dialect of everything in this module.
 const DIALECT: Dialect = Dialect::GeminiGenerate;
@@ -63,6 +66,14 @@ impl Codec for GeminiCodec {
 
     fn read_answer(&self, body: &[u8], _quirks: &Quirks) -> Result<AnswerFacts, AnswerProblem> {
         answer::read(body)
+    }
+
+    fn review_state(&self, envelope: &Envelope, model: &str, judge: Judge<'_>) -> Option<Edit> {
+        state::review(envelope, model, judge)
+    }
+
+    fn find_state(&self, json: &[u8], each: &mut dyn FnMut(&str)) {
+        state::find(json, each);
     }
 
     fn stream_tap(&self, skim: &Skim, _quirks: &Quirks) -> Box<dyn StreamTap> {

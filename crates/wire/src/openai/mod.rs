@@ -26,6 +26,7 @@ pub(crate) mod prompt;
 pub(crate) mod recast;
 pub(crate) mod relay;
 pub(crate) mod skim;
+mod state;
 mod stream;
 pub(crate) mod usage;
 
@@ -38,6 +39,8 @@ use crate::codec::{
 };
 use crate::envelope::Envelope;
 use crate::quirks::Quirks;
+use crate::splice::Edit;
+use crate::state::Judge;
 
 /// The codec of an OpenAI dialect.
 pub(crate) struct OpenaiCodec(Shape);
@@ -82,6 +85,17 @@ impl Codec for OpenaiCodec {
 
     fn read_answer(&self, body: &[u8], quirks: &Quirks) -> Result<AnswerFacts, AnswerProblem> {
         answer::read(self.0.answer, body, quirks.usage)
+    }
+
+    /// Only the messages of a chat carry any.
+    fn review_state(&self, envelope: &Envelope, _model: &str, judge: Judge<'_>) -> Option<Edit> {
+        if self.0.operation == Operation::Chat { state::review(envelope, judge) } else { None }
+    }
+
+    fn find_state(&self, json: &[u8], each: &mut dyn FnMut(&str)) {
+        if self.0.operation == Operation::Chat {
+            state::find(json, each);
+        }
     }
 
     fn stream_tap(&self, skim: &Skim, quirks: &Quirks) -> Box<dyn StreamTap> {

@@ -100,9 +100,16 @@ pub struct EncodeTarget<'a> {
 
 impl EncodeTarget<'_> {
     /// Whether a piece of provider state may be sent: it is in the target's dialect and not known to be somebody
-    /// else's. Any other is dropped with its part and a loss, never sent and never forged.
+    /// else's, or the same model made it elsewhere in another dialect. Any other is dropped with its part and a loss,
+    /// never sent and never forged.
     pub fn accepts<T>(&self, state: &Minted<T>, dialect: Dialect) -> bool {
-        state.dialect == dialect && !self.is_foreign(state)
+        let same_model = matches!(self.minter, Some(Minter::Model(_))) && self.is_own(state);
+        same_model || (state.dialect == dialect && !self.is_foreign(state))
+    }
+
+    /// Whether a piece of provider state is known to be the target's own.
+    pub fn is_own<T>(&self, state: &Minted<T>) -> bool {
+        state.by.is_some() && state.by.as_ref() == self.minter
     }
 
     /// Whether a piece of provider state is known to be somebody else's, whatever its dialect: a server of one dialect

@@ -25,6 +25,7 @@ pub mod kept;
 pub(crate) mod recast;
 mod relay;
 mod skim;
+mod state;
 mod stream;
 
 use bytes::Bytes;
@@ -36,6 +37,8 @@ use crate::codec::{
 };
 use crate::envelope::Envelope;
 use crate::quirks::Quirks;
+use crate::splice::Edit;
+use crate::state::Judge;
 
 /// The dialect of everything in this module.
 const DIALECT: Dialect = Dialect::OpenaiResponses;
@@ -65,6 +68,14 @@ impl Codec for ResponsesCodec {
 
     fn read_answer(&self, body: &[u8], quirks: &Quirks) -> Result<AnswerFacts, AnswerProblem> {
         answer::read(body, quirks.usage)
+    }
+
+    fn review_state(&self, envelope: &Envelope, _model: &str, judge: Judge<'_>) -> Option<Edit> {
+        state::review(envelope, judge)
+    }
+
+    fn find_state(&self, json: &[u8], each: &mut dyn FnMut(&str)) {
+        state::find(json, each);
     }
 
     fn stream_tap(&self, _skim: &Skim, quirks: &Quirks) -> Box<dyn StreamTap> {

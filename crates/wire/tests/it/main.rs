@@ -13,6 +13,7 @@ mod responses;
 mod skim;
 mod splice;
 mod sse;
+mod state;
 mod stream;
 mod usage;
 

@@ -160,10 +160,10 @@ impl Encoder {
                 self.thought(out, last, (true, *index), text);
             }
             (Open::Call, Delta::Arguments(text)) => self.delta(out, "input_json_delta", "partial_json", text),
-            (Open::Thought(_), Delta::Signature(state)) if state.dialect == DIALECT => {
+            (Open::Thought(_), Delta::Signature(state)) => {
                 self.delta(out, "signature_delta", "signature", &state.value);
             }
-            (Open::Redacted, Delta::Signature(state)) if state.dialect == DIALECT => {
+            (Open::Redacted, Delta::Signature(state)) => {
                 let part = Part::text("");
                 self.open = self.open_block(out, &part, |object, _| {
                     object.member("type", "redacted_thinking");
@@ -173,7 +173,7 @@ impl Encoder {
             }
             (_, Delta::Signature(_)) => {
                 let path = format!("choices[0].parts[{ordinal}].signature");
-                out.losses.dropped(Subject::State, path, "signed in another dialect");
+                out.losses.dropped(Subject::State, path, "the dialect signs nothing but thinking");
             }
             // Of a part that has no block, which has been noted.
             _ => {}

@@ -148,9 +148,7 @@ pub(super) fn has_block(part: &Part, path: &str, losses: &mut Losses) -> bool {
     let why = match &part.kind {
         PartKind::Text { .. } | PartKind::Refusal(_) | PartKind::ToolCall(_) => return true,
         PartKind::Reasoning(thought) if !thought.redacted => return true,
-        PartKind::Reasoning(_) if part.signature.as_ref().is_some_and(|state| state.dialect == DIALECT) => {
-            return true;
-        }
+        PartKind::Reasoning(_) if part.signature.is_some() => return true,
         PartKind::Opaque(opaque) if opaque.dialect == DIALECT => return true,
         PartKind::Reasoning(_) => {
             let why = "withheld by another provider";
@@ -171,9 +169,9 @@ pub(super) fn has_block(part: &Part, path: &str, losses: &mut Losses) -> bool {
 
 /// Notes the state of another provider, which has no place.
 pub(super) fn lose_of_part(part: &Part, path: &str, losses: &mut Losses) {
-    let thinks = matches!(part.kind, PartKind::Reasoning(_));
-    if part.signature.as_ref().is_some_and(|state| !thinks || state.dialect != DIALECT) {
-        let why = "signed in another dialect";
+    // Thinking carries any signature: whose it is, is known when it comes back.
+    if part.signature.is_some() && !matches!(part.kind, PartKind::Reasoning(_)) {
+        let why = "the dialect signs nothing but thinking";
         losses.dropped(Subject::State, format!("{path}.signature"), why);
     }
     if matches!(part.kind, PartKind::Refusal(_)) {

@@ -11,8 +11,7 @@ pub(super) const BETWEEN_PIECES: &str = "\n\n";
 /// Writes the members of a thought. The signature is written if it is this dialect's; one that is not is empty, which no
 /// provider takes for its own.
 pub(super) fn encode(object: &mut Object<'_>, thought: &Thought, part: &Part) {
-    let signature = part.signature.as_ref().filter(|state| state.dialect == DIALECT);
-    let signature = signature.map_or("", |state| &*state.value);
+    let signature = part.signature.as_ref().map_or("", |state| &*state.value);
     if thought.redacted {
         object.member("type", "redacted_thinking");
         object.member("data", signature);

@@ -5,7 +5,7 @@ use trunkline_domain::chat::{
     Thought, ToolCall, ToolCallKind, ToolResult, Turn,
 };
 
-use super::parts::{UNSIGNED, as_response, is_held};
+use super::parts::{UNSIGNED, as_response, is_held, wants_signatures};
 use super::{DIALECT, form};
 use crate::codec::Subject;
 use crate::json::{Array, Object};
@@ -167,7 +167,7 @@ impl Writer<'_> {
             }
             PartKind::Reasoning(thought) => {
                 let own = part.extras.is_of(DIALECT)
-                    || part.signature.as_ref().is_some_and(|state| state.dialect == DIALECT);
+                    || part.signature.as_ref().is_some_and(|state| self.target.accepts(state, DIALECT));
                 if !thought.redacted && (own || part.signature.is_none()) {
                     return true;
                 }
@@ -199,8 +199,7 @@ impl Writer<'_> {
     /// Whether the provider looks for a signature that a call does not have. What this dialect's caller left out is
     /// left out.
     fn is_unsigned(&self, part: &Part) -> bool {
-        let model = self.target.model;
-        let looks = !model.contains("gemini-1") && !model.contains("gemini-2");
+        let looks = wants_signatures(self.target.model);
         match &part.signature {
             Some(state) => looks && !self.target.accepts(state, DIALECT),
             None => looks && part.extras.form(DIALECT) & form::NO_SIGNATURE == 0,

@@ -185,7 +185,9 @@ impl Encoder {
                     Open::None
                 }
             }
-            (open, Delta::Signature(state)) if state.dialect != DIALECT => {
+            (open, Delta::Signature(state))
+                if state.dialect != DIALECT && !matches!(open, Open::Thought(_)) =>
+            {
                 let why = "signed in another dialect";
                 out.losses.dropped(Subject::State, format!("{}.signature", path()), why);
                 open

@@ -32,7 +32,7 @@ mod encode_request;
 mod encode_stream;
 mod finish;
 mod logprobs;
-mod parts;
+pub(super) mod parts;
 mod reasoning;
 mod response;
 mod schema;

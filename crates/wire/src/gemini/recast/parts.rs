@@ -60,7 +60,12 @@ wire_object! {
 /// What stands for the signature of a call that never had one:
 /// <https://ai.google.dev/gemini-api/docs/thought-signatures>. Without it, models since Gemini 3 refuse the call of a
 /// conversation that another model began.
-pub(super) const UNSIGNED: &str = "skip_thought_signature_validator";
+pub(in crate::gemini) const UNSIGNED: &str = "skip_thought_signature_validator";
+
+/// Whether a model looks for the signature of a call: those since Gemini 3 do.
+pub(in crate::gemini) fn wants_signatures(model: &str) -> bool {
+    !model.contains("gemini-1") && !model.contains("gemini-2")
+}
 
 /// A part as it was written.
 pub(super) fn opaque(raw: RawJson) -> Part {
@@ -87,7 +92,9 @@ impl WirePart {
             form |= form::NO_SIGNATURE;
         }
         let signature = self.signature.take().filter(|state| &*state.0 != UNSIGNED);
-        let signature = signature.map(|state| Minted::unknown(DIALECT, state.0));
+        // Thinking may carry another provider's signature, which Google's own client writes in its own alphabet.
+        let spelled = |text: Text| if thinks { standard(text) } else { text };
+        let signature = signature.map(|state| Minted::unknown(DIALECT, spelled(state.0)));
         let kind = if let Some(Str(text)) = self.text {
             if thinks { thought(text) } else { PartKind::Text { text, citations: Vec::new() } }
         } else if let Some(blob) = self.inline {

@@ -84,10 +84,10 @@ pub(super) fn write_part(array: &mut Array<'_>, part: &Part, path: &str, losses:
     });
 }
 
-/// Writes a signature of the dialect's.
+/// Writes a signature: of thinking any, since whose it is, is known when it comes back; of all else the dialect's.
 pub(super) fn signature(object: &mut Object<'_>, part: &Part, path: &str, losses: &mut Losses) {
     let Some(state) = &part.signature else { return };
-    if state.dialect == DIALECT {
+    if state.dialect == DIALECT || matches!(part.kind, PartKind::Reasoning(_)) {
         object.member("thoughtSignature", &state.value);
     } else {
         losses.dropped(Subject::State, format!("{path}.signature"), "signed in another dialect");

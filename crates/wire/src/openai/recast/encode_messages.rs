@@ -100,7 +100,10 @@ impl TurnWriter<'_> {
 
     /// Thinking that stands beside the content.
     fn thinking(&mut self, message: &mut Object<'_>) {
-        let asked = self.turn.extras.form(DIALECT);
+        let asked = self.turn.extras.form(DIALECT)
+            & (form::REASONING_DETAILS | form::REASONING_CONTENT | form::REASONING);
+        let asked_details = asked & form::REASONING_DETAILS != 0;
+        let details = self.target.quirks.reasoning_field == Some("reasoning_details");
         let mut kept: Vec<&Part> = Vec::new();
         for (place, part) in self.turn.parts.iter().enumerate() {
             let PartKind::Reasoning(_) = &part.kind else { continue };
@@ -111,17 +114,23 @@ impl TurnWriter<'_> {
                 let level = || format!("turns[{}].parts[{place}]", self.at);
                 lose_extras(&part.extras, &level, self.losses);
             }
-            if asked & form::REASONING_DETAILS == 0 {
-                if part.signature.is_some() {
-                    self.drop_state(place);
-                }
+            let Some(state) = &part.signature else {
                 kept.push(part);
                 continue;
+            };
+            let foreign = self.target.is_foreign(state);
+            let carried =
+                if asked == 0 { details && self.target.is_own(state) } else { asked_details && !foreign };
+            if !carried {
+                self.drop_state(place);
             }
-            let foreign = part.signature.as_ref().is_some_and(|state| self.target.is_foreign(state));
-            if foreign { self.drop_state(place) } else { kept.push(part) }
+            // Where signatures stand beside the text, thinking goes with a signature that is not taken back.
+            let beside = asked_details || (asked == 0 && details);
+            if carried || !beside {
+                kept.push(part);
+            }
         }
-        let form = if asked & (form::REASONING_DETAILS | form::REASONING_CONTENT | form::REASONING) != 0 {
+        let form = if asked != 0 {
             asked
         } else {
             match self.target.quirks.reasoning_field {
@@ -317,7 +326,9 @@ fn encode_call(
         });
         match &part.signature {
             Some(state)
-                if part.extras.form(DIALECT) & form::EXTRA_CONTENT != 0 && !target.is_foreign(state) =>
+                if target.is_own(state)
+                    || (part.extras.form(DIALECT) & form::EXTRA_CONTENT != 0
+                        && !target.is_foreign(state)) =>
             {
                 write_thought_signature(object, &state.value);
             }

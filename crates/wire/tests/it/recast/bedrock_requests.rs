@@ -335,21 +335,23 @@ fn an_unknown_field_is_one_named_loss_elsewhere() {
 
 #[test]
 fn a_signature_goes_back_to_its_maker_only() {
-    let minter = |account: &str| Minter { account: account.into(), model: "m".into() };
+    let minter = |account: &str| Minter::Account(account.into());
     let signed = |dialect, by| {
         let thought = Thought { text: vec!["hm".into()], ..Thought::default() };
         let state = Minted { by, ..Minted::unknown(dialect, "c2ln".into()) };
         Part { signature: Some(state), ..PartKind::Reasoning(thought).into() }
     };
     for (part, taken) in [
+        (signed(MESSAGES, Some(Minter::Model("acme/m".into()))), true),
         (signed(CONVERSE, None), true),
         (signed(CONVERSE, Some(minter("a"))), true),
         (signed(CONVERSE, Some(minter("b"))), false),
         (signed(MESSAGES, None), false),
     ] {
+        let by = part.signature.as_ref().and_then(|state| state.by.clone());
+        let maker = by.filter(|by| matches!(by, Minter::Model(_))).unwrap_or_else(|| minter("a"));
         let turns = vec![Turn::new(Role::Assistant, vec![part, Part::text("a")])];
         let request = ChatRequest { turns, ..ChatRequest::default() };
-        let maker = minter("a");
         let target = EncodeTarget {
             model: BY_BUDGET,
             quirks: &TOLERANT,

@@ -390,7 +390,7 @@ fn thinking_is_asked_for_in_the_way_the_model_takes() {
 fn a_signature_goes_back_to_its_maker_only() {
     let body = json!({ "contents": [{ "role": "model", "parts": [{ "functionCall": { "name": "f", "args": {} }, "thoughtSignature": "c2ln" }] }] });
     let mut request = decode_request(GEMINI, body.to_string().as_bytes());
-    let minter = |account: &str| Minter { account: account.into(), model: "gemini-3-flash".into() };
+    let minter = |account: &str| Minter::Account(account.into());
     for state in request.signatures_mut() {
         state.by = Some(minter("a"));
     }

@@ -141,7 +141,7 @@ fn usage_is_asked_for_and_the_cap_of_a_hold_governs() {
 fn a_signature_goes_to_nobody_but_its_maker() {
     let body = br#"{"model":"m","messages":[{"role":"assistant","content":"a","reasoning_details":[{"type":"reasoning.text","text":"hm","signature":"c2ln","format":"anthropic-claude-v1"}]}]}"#;
     let mut request = decode_request(CHAT, body);
-    let maker = |account: &str| Minter { account: account.into(), model: "m".into() };
+    let maker = |account: &str| Minter::Account(account.into());
     for state in request.signatures_mut() {
         assert_eq!((state.dialect, &*state.value), (Dialect::AnthropicMessages, "c2ln"));
         state.by = Some(maker("a"));
@@ -224,7 +224,7 @@ fn efforts_stand_for_switches() {
 #[test]
 fn a_tool_calls_signature_goes_to_nobody_but_its_maker_either() {
     let body = br#"{"model":"m","messages":[{"role":"assistant","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"},"extra_content":{"google":{"thought_signature":"c2ln"}}}]}]}"#;
-    let maker = |account: &str| Minter { account: account.into(), model: "m".into() };
+    let maker = |account: &str| Minter::Account(account.into());
     let mut request = decode_request(CHAT, body);
     request.signatures_mut().for_each(|state| state.by = Some(maker("a")));
     for (account, sent) in [("a", true), ("b", false)] {
@@ -245,7 +245,7 @@ fn target(quirks: &Quirks) -> EncodeTarget<'_> {
 
 #[test]
 fn state_is_accepted_in_its_dialect_and_from_its_maker() {
-    let maker = |account: &str| Minter { account: account.into(), model: "m".into() };
+    let maker = |account: &str| Minter::Account(account.into());
     let (ours, theirs) = (maker("a"), maker("b"));
     let knowing = EncodeTarget { minter: Some(&ours), ..target(&TOLERANT) };
     let state =
@@ -258,6 +258,45 @@ fn state_is_accepted_in_its_dialect_and_from_its_maker() {
     ] {
         assert_eq!(target.accepts(&state(by), Dialect::AnthropicMessages), accepted);
         assert!(!target.accepts(&state(by), Dialect::GeminiGenerate), "another dialect's");
+    }
+}
+
+#[test]
+fn what_a_model_signed_elsewhere_is_accepted_in_whatever_dialect_it_did() {
+    let model = |name: &str| Minter::Model(name.into());
+    let (ours, theirs) = (model("acme/m"), model("acme/n"));
+    let target = EncodeTarget { minter: Some(&ours), ..target(&TOLERANT) };
+    let state =
+        |by: Option<&Minter>| Minted { by: by.cloned(), ..Minted::unknown(Dialect::BedrockConverse, ()) };
+    for (by, accepted) in [(Some(&ours), true), (Some(&theirs), false), (None, false)] {
+        assert_eq!(target.accepts(&state(by), Dialect::AnthropicMessages), accepted);
+    }
+}
+
+#[test]
+fn what_a_server_signed_itself_it_gets_back_however_its_caller_carried_it() {
+    let ours = Minter::Account("a".into());
+    let state = |by: &Minter| Minted {
+        by: Some(by.clone()),
+        ..Minted::unknown(Dialect::AnthropicMessages, "c2ln".into())
+    };
+    let thought = Thought { text: vec!["hm".into()], ..Thought::default() };
+    let call =
+        ToolCall { id: "c1".into(), name: "f".into(), kind: ToolCallKind::Function, arguments: "{}".into() };
+    let quirks = Quirks { reasoning_field: Some("reasoning_details"), ..TOLERANT };
+    for (by, sent) in [(ours.clone(), true), (Minter::Account("b".into()), false)] {
+        let signed = |kind: PartKind| Part { signature: Some(state(&by)), ..kind.into() };
+        let parts =
+            vec![signed(PartKind::Reasoning(thought.clone())), signed(PartKind::ToolCall(call.clone()))];
+        let request = of_turns(vec![Turn::new(Role::Assistant, parts)]);
+        let mut losses = Losses::default();
+        let target = EncodeTarget { minter: Some(&ours), ..target(&quirks) };
+        let body = codec(CHAT).encode_request(&request, &target, &mut losses).unwrap();
+        let message = &serde_json::from_slice::<Value>(&body).unwrap()["messages"][0];
+        assert_eq!(message["reasoning_details"][0]["signature"] == "c2ln", sent, "{message}");
+        assert_eq!(message["tool_calls"][0]["extra_content"]["google"]["thought_signature"] == "c2ln", sent);
+        assert_eq!(String::from_utf8_lossy(&body).contains("c2ln"), sent);
+        assert_eq!(losses.is_empty(), sent);
     }
 }
 

@@ -1,0 +1,114 @@
+//! An answer passes: what of it is its provider's state is remembered. Nothing is done for answers without any.
+
+use std::sync::Arc;
+
+use trunkline_domain::chat::{ChatResponse, Delta, Minted, Part, StreamEvent};
+use trunkline_domain::id::OrganisationId;
+use trunkline_domain::plan::DeploymentIx;
+use trunkline_domain::{Dialect, Text};
+use trunkline_wire::codec::Codec;
+
+use super::{MintedTable, Origin};
+use crate::snapshot::Snapshot;
+
+/// Who is answering whom: all that is needed once something is to be remembered.
+#[derive(Clone, Copy)]
+pub(crate) struct Recorder<'a> {
+    table: &'a MintedTable,
+    snapshot: &'a Snapshot,
+    deployment: DeploymentIx,
+    tenant: OrganisationId,
+    /// In which dialect the provider answers.
+    dialect: Dialect,
+}
+
+impl<'a> Recorder<'a> {
+    pub(crate) fn new(
+        table: &'a MintedTable,
+        snapshot: &'a Snapshot,
+        (deployment, dialect): (DeploymentIx, Dialect),
+        tenant: OrganisationId,
+    ) -> Self {
+        Self { table, snapshot, deployment, tenant, dialect }
+    }
+
+    /// Where what it signs comes from; a server of one dialect may hand out state of another.
+    fn origin(&self, dialect: Dialect) -> Option<Arc<Origin>> {
+        let deployment = self.snapshot.offers.get(self.deployment)?;
+        let minter = deployment.minter(self.dialect);
+        Some(Arc::new(Origin { dialect, minter, deployment: deployment.label.clone() }))
+    }
+
+    /// A whole answer, or an event of one, in the provider's own dialect.
+    pub(crate) fn bytes(&self, codec: &dyn Codec, json: &[u8]) {
+        let mut origin = None;
+        codec.find_state(json, &mut |value| {
+            origin = origin.take().or_else(|| self.origin(self.dialect));
+            if let Some(origin) = &origin {
+                self.table.remember(self.tenant, value, origin);
+            }
+        });
+    }
+
+    /// A whole answer, read.
+    pub(crate) fn response(&self, response: &ChatResponse) {
+        for part in response.choices.iter().flat_map(|choice| &choice.parts) {
+            if let Some(state) = &part.signature {
+                let call = part.tool_call().map(|call| (&*call.id, &*call.name));
+                self.remember(state, call);
+            }
+        }
+    }
+
+    fn remember(&self, state: &Minted<Text>, call: Option<(&str, &str)>) {
+        let Some(origin) = self.origin(state.dialect) else { return };
+        self.table.remember(self.tenant, &state.value, &origin);
+        if let Some(call) = call {
+            self.table.remember_call(self.tenant, call, state.value.clone(), &origin);
+        }
+    }
+}
+
+/// Watches the events of one stream.
+#[derive(Default)]
+pub(crate) struct Witness {
+    /// The open tool call of each choice that has one.
+    calls: Vec<(u32, Text, Text)>,
+}
+
+impl Witness {
+    /// Events of the stream, read.
+    pub(crate) fn events(&mut self, events: &[StreamEvent], recorder: &Recorder<'_>) {
+        for event in events {
+            match event {
+                StreamEvent::PartStart { choice, part, .. } => self.open(*choice, part, recorder),
+                StreamEvent::PartDelta { choice, delta: Delta::Signature(state), .. } => {
+                    self.signed(*choice, state, recorder);
+                }
+                StreamEvent::PartStop { choice, .. } => self.calls.retain(|(of, ..)| of != choice),
+                StreamEvent::PartDelta { .. }
+                | StreamEvent::Start { .. }
+                | StreamEvent::Logprobs { .. }
+                | StreamEvent::Usage(_)
+                | StreamEvent::ServiceTier(_)
+                | StreamEvent::Finish { .. }
+                | StreamEvent::End => {}
+            }
+        }
+    }
+
+    fn open(&mut self, choice: u32, part: &Part, recorder: &Recorder<'_>) {
+        self.calls.retain(|(of, ..)| *of != choice);
+        if let Some(call) = part.tool_call() {
+            self.calls.push((choice, call.id.clone(), call.name.clone()));
+        }
+        if let Some(state) = &part.signature {
+            self.signed(choice, state, recorder);
+        }
+    }
+
+    fn signed(&self, choice: u32, state: &Minted<Text>, recorder: &Recorder<'_>) {
+        let call = self.calls.iter().find(|(of, ..)| *of == choice);
+        recorder.remember(state, call.map(|(_, id, name)| (&**id, &**name)));
+    }
+}
