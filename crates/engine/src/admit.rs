@@ -98,6 +98,7 @@ pub(crate) async fn admit(
     if read.skim.wishes.strict == Some(true) {
         delivery.losses = LossPolicy::STRICT;
     }
+    delivery.resume = read.skim.wishes.resume.unwrap_or(delivery.resume);
     let receipt = match headers.get("x-trunkline-receipt").map(http::HeaderValue::as_bytes) {
         Some(b"full") => ReceiptWish::Full,
         _ => ReceiptWish::None,
@@ -108,6 +109,8 @@ pub(crate) async fn admit(
         headers: crossing(codec, &headers),
         plan: undecided(&snapshot),
         memory: read.body.memory,
+        watch: None,
+        rest: None,
     };
     let request = Request {
         core: core.clone(),
@@ -128,6 +131,7 @@ pub(crate) async fn admit(
         receipt,
         framing: path.and_then(|path| path.stream).unwrap_or(Framing::Sse),
         trail: Trail::default(),
+        kept: None,
     };
     Ok(Admitted { request, outgoing })
 }
@@ -187,6 +191,7 @@ fn draft(
         status: 0,
         error: None,
         losses: Vec::new(),
+        seams: Vec::new(),
     }
 }
 

@@ -31,6 +31,7 @@ mod explain;
 mod meter;
 mod plan;
 mod request;
+mod resume;
 mod serve;
 mod translate;
 

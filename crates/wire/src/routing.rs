@@ -22,6 +22,8 @@ pub struct Wishes {
     pub strict: Option<bool>,
     /// A second deployment may be asked when the first is slow.
     pub hedge: Option<bool>,
+    /// A stream that breaks off may be gone on with elsewhere.
+    pub resume: Option<bool>,
     /// Milliseconds within which the first content should be there.
     pub ttft_budget_ms: Option<u64>,
     /// Milliseconds within which the whole answer should be there.
@@ -50,6 +52,12 @@ const MEMBERS: &[Member] = &[
         name: "hedge",
         header: "x-trunkline-hedge",
         set: |wishes, value| set(&mut wishes.hedge, boolean(value)),
+        expected: BOOLEAN,
+    },
+    Member {
+        name: "resume",
+        header: "x-trunkline-resume",
+        set: |wishes, value| set(&mut wishes.resume, boolean(value)),
         expected: BOOLEAN,
     },
     Member {
@@ -108,9 +116,10 @@ impl Wishes {
                 return Err(wrong(Cow::Borrowed(member.header), member.expected));
             }
         }
-        let Self { strict, hedge, ttft_budget_ms, latency_budget_ms } = said;
+        let Self { strict, hedge, resume, ttft_budget_ms, latency_budget_ms } = said;
         self.strict = self.strict.or(strict);
         self.hedge = self.hedge.or(hedge);
+        self.resume = self.resume.or(resume);
         self.ttft_budget_ms = self.ttft_budget_ms.or(ttft_budget_ms);
         self.latency_budget_ms = self.latency_budget_ms.or(latency_budget_ms);
         Ok(self)

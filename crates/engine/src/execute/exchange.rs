@@ -15,6 +15,7 @@ use trunkline_wire::framing::Framer;
 
 use super::live::{Done, Live};
 use crate::health::Stake;
+use crate::resume::{Astray, Transcript};
 use crate::translate::{EventReader, Output, Reading};
 
 /// How long a finished stream may take to close before its connection is given up instead of reused.
@@ -89,6 +90,14 @@ pub enum Piece {
     Cut,
     /// Bytes that cannot be cut into frames.
     Malformed,
+    /// What should go on with an answer does something else.
+    Astray,
+}
+
+impl Piece {
+    fn of(read: Result<(FrameClass, Output), Astray>) -> Self {
+        read.map_or(Self::Astray, |(class, output)| Self::Event(class, output))
+    }
 }
 
 impl Exchange {
@@ -212,10 +221,36 @@ impl Exchange {
     }
 
     /// It failed.
-    pub fn fail(mut self, error: &UpstreamError) -> Option<Done> {
-        let open = self.open.take()?;
+    pub fn fail(self, error: &UpstreamError) -> Option<Done> {
+        self.break_off(error).0
+    }
+
+    /// It failed after it had begun: what became of it, and what its caller was told, where that was remembered.
+    pub(crate) fn break_off(mut self, error: &UpstreamError) -> (Option<Done>, Option<Transcript>) {
+        let Some(open) = self.open.take() else { return (None, None) };
         let facts = open.facts();
-        Some(open.live.fail(error, Some(&facts)))
+        let done = open.live.fail(error, Some(&facts));
+        let transcript = match open.reader {
+            Reader::Events(_, events) => events.into_transcript(),
+            Reader::Whole(_) => None,
+        };
+        (Some(done), transcript)
+    }
+
+    /// It goes on with the answer of this transcript: what its caller is told at once.
+    pub(super) fn attach(&mut self, transcript: Transcript) -> Output {
+        match &mut self.open {
+            Some(Open { reader: Reader::Events(_, events), .. }) => events.attach(transcript),
+            _ => Output::new(),
+        }
+    }
+
+    /// Bytes of a continuation that were cut because they repeat what was said.
+    pub(super) fn overlap(&self) -> u64 {
+        match &self.open {
+            Some(Open { reader: Reader::Events(_, events), .. }) => events.overlap().unwrap_or(0),
+            _ => 0,
+        }
     }
 }
 
@@ -235,10 +270,7 @@ impl Open {
         let Reader::Events(framer, events) = &mut self.reader else { return Poll::Ready(Piece::Malformed) };
         loop {
             match framer.next() {
-                Some(Ok(frame)) => {
-                    let (class, output) = events.frame(frame);
-                    return Poll::Ready(Piece::Event(class, output));
-                }
+                Some(Ok(frame)) => return Poll::Ready(Piece::of(events.frame(frame))),
                 Some(Err(_)) => return Poll::Ready(Piece::Malformed),
                 None => {}
             }
@@ -251,8 +283,7 @@ impl Open {
                 Poll::Ready(None) => {
                     self.phase = Phase::Ended;
                     if let Some(frame) = framer.finish() {
-                        let (class, output) = events.frame(frame);
-                        return Poll::Ready(Piece::Event(class, output));
+                        return Poll::Ready(Piece::of(events.frame(frame)));
                     }
                 }
                 Poll::Pending => return Poll::Pending,
@@ -308,7 +339,7 @@ impl Open {
                         return Some(self.facts());
                     }
                 }
-                Piece::End(_) | Piece::Cut | Piece::Malformed => return Some(self.facts()),
+                Piece::End(_) | Piece::Cut | Piece::Malformed | Piece::Astray => return Some(self.facts()),
             }
         }
     }

@@ -21,6 +21,8 @@ mod patience;
 mod recast;
 mod relay;
 #[cfg(test)]
+mod resume;
+#[cfg(test)]
 mod rig;
 #[cfg(test)]
 mod streams;

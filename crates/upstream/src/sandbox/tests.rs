@@ -344,6 +344,22 @@ async fn a_cut_answer_breaks_off_without_a_terminal_event() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_that_was_begun_is_gone_on_with() {
+    let whole = chat(&asks("echo-small", &json!({}))).await.json();
+    let whole = whole["choices"][0]["message"]["content"].as_str().unwrap();
+    // The whole of it, or of what another model calls itself, but for its end.
+    for begun in [&whole[..whole.len() / 2], "This is a simulated answer by sandbox/cut; no real"] {
+        let mut body = asks("echo-small", &json!({}));
+        let turn = json!({ "role": "assistant", "content": begun });
+        body["messages"].as_array_mut().unwrap().push(turn);
+        let answer = chat(&body).await.json();
+        let rest = answer["choices"][0]["message"]["content"].as_str().unwrap();
+        assert!(whole.ends_with(rest) && rest.len() < whole.len(), "{begun}|{rest}");
+        assert!(whole.contains(&format!("{}{rest}", &begun[begun.len() - 8..])), "{begun}|{rest}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn completions_answer_every_prompt_streamed_as_buffered() {
     let sandbox = Sandbox::new(7);
     let body =

@@ -11,6 +11,10 @@ use super::{schema, tokens};
 /// Characters of the question that are repeated.
 const ECHO_MAX: usize = 80;
 
+/// Characters of the end of an answer that are looked for: at most, at least.
+const END_MAX: usize = 64;
+const END_MIN: usize = 8;
+
 const OPENINGS: &[&str] = &["", "Hello! ", "Thank you for trying the sandbox. ", "Here you are. "];
 
 const LONG: &str = "\n\nThe sandbox lives inside the gateway and takes the same way as every provider: it is planned, \
@@ -24,7 +28,10 @@ from a real model, give the gateway a provider's key or the address of a local s
 pub(super) fn chat(ask: &ChatAsk, chance: &mut Chance) -> Thought {
     let model = ask.text.model;
     let content = match &ask.format {
-        Format::Text => chat_text(ask, chance),
+        Format::Text => {
+            let content = chat_text(ask, chance);
+            ask.begun.as_deref().and_then(|begun| rest(&content, begun)).unwrap_or(content)
+        }
         Format::JsonObject => {
             json!({ "simulated": true, "model": model.id, "question": shortened(&ask.question) }).to_string()
         }
@@ -57,6 +64,14 @@ fn chat_text(ask: &ChatAsk, chance: &mut Chance) -> String {
         tool.unwrap_or_default(),
         shortened(&ask.question),
     )
+}
+
+/// What is left of a text to who has said its beginning, in words of its own maybe: all that follows the longest end of
+/// the beginning that is found in it. `None` where none is, of 8 characters at least.
+fn rest(text: &str, begun: &str) -> Option<String> {
+    let ends = begun.char_indices().rev().take(END_MAX).skip(END_MIN - 1).map(|(at, _)| at);
+    let ends = ends.collect::<Vec<_>>();
+    ends.iter().rev().find_map(|at| Some(text.split_once(begun.get(*at..)?)?.1.to_owned()))
 }
 
 /// A completion of a bare text.
