@@ -48,7 +48,15 @@ fn watch(request: &Request, outgoing: &Outgoing) -> Option<Watch> {
     let chat = outgoing.chat(caller, request).ok()?;
     let skim = &request.skim;
     let plain = skim.choices <= 1 && !skim.needs.logprobs && !skim.needs.unbounded_fees && is_plain(&chat);
+    let chat = if skim.annotate || request.delivery.annotate { with_usage(chat) } else { chat };
     plain.then(|| Watch { caller, request: chat, introduction: unnamed(request) })
+}
+
+/// The request, with usage in its answer: who is to see the cost sees the chunk it is in.
+fn with_usage(chat: Arc<ChatRequest>) -> Arc<ChatRequest> {
+    let mut chat = Arc::unwrap_or_clone(chat);
+    chat.stream_options.get_or_insert_default().include_usage = Some(true);
+    Arc::new(chat)
 }
 
 /// Whether a request asks for nothing but text, so that text is all there is to go on with.
@@ -115,5 +123,57 @@ impl Rest {
         }
         chat.turns.push(turn);
         chat
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trunkline_domain::chat::{Speech, Thought, ToolCall, ToolCallKind};
+
+    use super::*;
+
+    fn turn(role: Role, part: impl Into<Part>) -> Turn {
+        Turn::new(role, vec![part.into()])
+    }
+
+    #[test]
+    fn only_an_answer_of_nothing_but_text_is_gone_on_with() {
+        let user = || turn(Role::User, Part::text("hello"));
+        let plain = ChatRequest { turns: vec![user()], ..ChatRequest::default() };
+        assert!(is_plain(&plain));
+        let off = Reasoning { effort: Some(Effort::None), ..Reasoning::default() };
+        assert!(is_plain(&ChatRequest { reasoning: Some(off), ..plain.clone() }));
+        let call = ToolCall {
+            id: "1".into(),
+            name: "f".into(),
+            kind: ToolCallKind::Function,
+            arguments: "{}".into(),
+        };
+        let called = vec![user(), turn(Role::Assistant, PartKind::ToolCall(call)), user()];
+        let begun = vec![user(), turn(Role::Assistant, Part::text("I"))];
+        let thinks = Reasoning { thinking: Some(Thinking::Enabled), ..Reasoning::default() };
+        let mut changed = vec![
+            ChatRequest { turns: called, ..plain.clone() },
+            ChatRequest { turns: begun, ..plain.clone() },
+            ChatRequest { turns: Vec::new(), ..plain.clone() },
+            ChatRequest { reasoning: Some(thinks), ..plain.clone() },
+            ChatRequest { reasoning: Some(Reasoning::default()), ..plain.clone() },
+        ];
+        let mut change = |change: fn(&mut ChatRequest)| {
+            let mut chat = plain.clone();
+            change(&mut chat);
+            changed.push(chat);
+        };
+        change(|chat| chat.output.format = Some(OutputFormat::JsonObject));
+        change(|chat| chat.output.modalities = vec!["text".into(), "audio".into()]);
+        change(|chat| chat.sampling.n = Some(2));
+        change(|chat| chat.sampling.logprobs = Some(true));
+        change(|chat| chat.turns.insert(0, turn(Role::Assistant, PartKind::Reasoning(Thought::default()))));
+        for chat in changed {
+            assert!(!is_plain(&chat), "{chat:?}");
+        }
+        // What a caller said aloud before is a prompt like any other.
+        let heard = vec![turn(Role::Assistant, PartKind::Speech(Speech::default())), user()];
+        assert!(is_plain(&ChatRequest { turns: heard, ..plain }));
     }
 }

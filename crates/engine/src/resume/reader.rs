@@ -22,8 +22,8 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    fn transcript(&self, introduction: Introduction) -> Transcript {
-        Transcript::new(self.caller, Arc::clone(&self.request), introduction)
+    fn transcript(&self) -> Transcript {
+        Transcript::new(self.caller, Arc::clone(&self.request), self.introduction.clone())
     }
 }
 
@@ -43,18 +43,11 @@ impl Watched {
         provider: &dyn ChatCodec,
         quirks: &Quirks,
     ) -> Self {
-        let transcript = watch.transcript(watch.introduction.clone());
-        Self { tap: Some(tap), reading: StreamReading::new(provider, quirks), transcript }
+        Self { tap: Some(tap), reading: StreamReading::new(provider, quirks), transcript: watch.transcript() }
     }
 
-    /// One that is translated, under the name its caller is told.
-    pub(crate) fn recast(
-        watch: &Watch,
-        introduction: Introduction,
-        provider: &dyn ChatCodec,
-        quirks: &Quirks,
-    ) -> Self {
-        let transcript = watch.transcript(introduction);
+    /// One that is translated, as its caller is told.
+    pub(crate) fn recast(transcript: Transcript, provider: &dyn ChatCodec, quirks: &Quirks) -> Self {
         Self { tap: None, reading: StreamReading::new(provider, quirks), transcript }
     }
 

@@ -60,8 +60,10 @@ impl Recast {
         AnswerIdentity { id: &self.id, model: &self.model, created: self.created, request: &self.request }
     }
 
-    fn introduction(&self) -> Introduction {
-        Introduction { id: self.id.clone(), model: self.model.clone(), created: self.created }
+    fn transcript(&self) -> Transcript {
+        let Self { id, model, created, .. } = self;
+        let introduction = Introduction { id: id.clone(), model: model.clone(), created: *created };
+        Transcript::new(self.caller, Arc::clone(&self.request), introduction)
     }
 }
 
@@ -140,10 +142,9 @@ impl Reading {
                 }
             }
             (Way::Relay(codec) | Way::Count(codec), _) => EventReader::Relay(codec.stream_tap(skim, quirks)),
-            (Way::Recast(recast), Some(watch)) => {
-                let introduction = recast.introduction();
-                let watched = Watched::recast(watch, introduction, recast.provider, quirks);
-                EventReader::Watched(Box::new(watched))
+            (Way::Recast(recast), Some(_)) => {
+                let told = recast.transcript();
+                EventReader::Watched(Box::new(Watched::recast(told, recast.provider, quirks)))
             }
             (Way::Recast(recast), None) => {
                 let stream = StreamRecast::new(recast.provider, quirks, recast.caller, &recast.identity());

@@ -1,5 +1,6 @@
 //! Streams that break off and are gone on with: what the caller reads, what the providers are asked, what is written down.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
@@ -13,7 +14,7 @@ use trunkline_testkit::fake_provider::Script;
 use trunkline_testkit::fake_provider::script::{After, Begun, End};
 use trunkline_wire::gemini::path::Framing;
 
-use crate::rig::{Rig, Seen, budget};
+use crate::rig::{Rig, Seen, ask_stream, budget};
 
 /// Longer than what is held back, and without words said twice.
 const TEXT: &str = "Alpha bravo charlie delta echo foxtrot golf hotel india juliett kilo lima mike november oscar papa \
@@ -23,8 +24,9 @@ const TEXT: &str = "Alpha bravo charlie delta echo foxtrot golf hotel india juli
 type Kind = (&'static str, &'static str);
 const OPENAI: Kind = ("custom", "v1");
 const ANTHROPIC: Kind = ("anthropic", "v1");
-const PAIRS: [(Kind, Kind); 4] =
-    [(OPENAI, OPENAI), (OPENAI, ANTHROPIC), (ANTHROPIC, OPENAI), (ANTHROPIC, ANTHROPIC)];
+const GOOGLE: Kind = ("gemini", "v1beta");
+const PAIRS: [(Kind, Kind); 5] =
+    [(OPENAI, OPENAI), (OPENAI, ANTHROPIC), (ANTHROPIC, OPENAI), (ANTHROPIC, ANTHROPIC), (GOOGLE, OPENAI)];
 
 /// A dialect as its callers speak and read it.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +36,8 @@ struct Caller {
     request: &'static str,
     /// Where an event has text.
     text: &'static str,
+    /// Where an event has the answer's id.
+    id: &'static str,
     /// Where an event has prompt and completion tokens.
     usage: [&'static str; 2],
     /// What a whole stream has once.
@@ -44,6 +48,7 @@ const CHAT: Caller = Caller {
     dialect: Dialect::OpenaiChat,
     request: r#"{MORE"model":"MODEL","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"hello there"}]}"#,
     text: "/choices/0/delta/content",
+    id: "/id",
     usage: ["/usage/prompt_tokens", "/usage/completion_tokens"],
     end: "data: [DONE]\n\n",
 };
@@ -52,28 +57,28 @@ const GEMINI: Caller = Caller {
     dialect: Dialect::GeminiGenerate,
     request: r#"{MORE"contents":[{"role":"user","parts":[{"text":"hello there"}]}]}"#,
     text: "/candidates/0/content/parts/0/text",
+    id: "/responseId",
     usage: ["/usageMetadata/promptTokenCount", "/usageMetadata/candidatesTokenCount"],
     end: "\"finishReason\":\"STOP\"",
 };
 
-const CALLERS: [Caller; 4] = [
-    CHAT,
-    Caller {
-        dialect: Dialect::AnthropicMessages,
-        request: r#"{MORE"model":"MODEL","stream":true,"max_tokens":64,"messages":[{"role":"user","content":"hello there"}]}"#,
-        text: "/delta/text",
-        usage: ["/usage/input_tokens", "/usage/output_tokens"],
-        end: "event: message_stop\n",
-    },
-    GEMINI,
-    Caller {
-        dialect: Dialect::OpenaiResponses,
-        request: r#"{MORE"model":"MODEL","stream":true,"input":"hello there"}"#,
-        text: "/delta",
-        usage: ["/response/usage/input_tokens", "/response/usage/output_tokens"],
-        end: "event: response.completed\n",
-    },
-];
+const MESSAGES: Caller = Caller {
+    dialect: Dialect::AnthropicMessages,
+    request: r#"{MORE"model":"MODEL","stream":true,"max_tokens":64,"messages":[{"role":"user","content":"hello there"}]}"#,
+    text: "/delta/text",
+    id: "/message/id",
+    usage: ["/usage/input_tokens", "/usage/output_tokens"],
+    end: "event: message_stop\n",
+};
+
+const RESPONSES: Caller = Caller {
+    dialect: Dialect::OpenaiResponses,
+    request: r#"{MORE"model":"MODEL","stream":true,"input":"hello there"}"#,
+    text: "/delta",
+    id: "/response/id",
+    usage: ["/response/usage/input_tokens", "/response/usage/output_tokens"],
+    end: "event: response.completed\n",
+};
 
 /// Two accounts of one model; the second goes on with what the first began.
 fn accounts(east: Kind, west: Kind) -> String {
@@ -133,59 +138,76 @@ async fn send(rig: &Rig, caller: &Caller) -> Seen {
     rig.send(inbound(rig, caller, "steady", "")).await.unwrap()
 }
 
-#[tokio::test]
-async fn a_stream_cut_anywhere_is_whole_for_callers_of_every_dialect() {
-    for caller in &CALLERS {
-        for (east, west) in PAIRS {
-            let pieces = TEXT.split(' ').count() as u64 + 6;
-            let mut resumed = 0;
-            for cut in 0..pieces {
-                let rig = Rig::new(&accounts(east, west)).await;
-                let after = if cut % 2 == 0 {
-                    End::Cut(After::Pieces(cut))
-                } else {
-                    End::Truncate(After::Pieces(cut))
-                };
-                rig.provider("east").push(Script::says(TEXT).ending(after));
-                rig.provider("west").push(Script::goes_on(TEXT, Begun::GoesOn));
-                let seen = send(&rig, caller).await;
-                let case = format!("{:?} {} {} cut {cut}: {}", caller.dialect, east.0, west.0, seen.body);
-                assert_eq!(text(caller, &seen.body), TEXT, "{case}");
-                let rows = rig.rows_of(seen.request).await;
-                let record = rig.record(seen.request).await;
-                let [seam] = record.seams[..] else {
-                    // What had said that it is finished is not gone on with; what had not begun is tried elsewhere.
-                    assert!(is_whole(caller, &seen.body) || rows.len() == 1, "{case}");
-                    continue;
-                };
-                resumed += 1;
-                assert!(is_whole(caller, &seen.body), "{case}");
-                assert_eq!(
-                    (seam.attempt, record.final_attempt, seam.overlap_bytes > 1),
-                    (2, Some(2), false),
-                    "{case}"
-                );
-                assert_eq!(rows.len(), 2, "{case}");
-                assert_eq!(rows[0].settlement.cause, Some(Cause::Cut), "{case}");
-                assert_eq!(rows[1].settlement.state, EntryState::Settled, "{case}");
-                let said = rows[0].settlement.usage.plus(&rows[1].settlement.usage);
-                assert_eq!(
-                    usage(caller, &seen.body),
-                    (said.prompt_total(), said.completion_total()),
-                    "{case}"
-                );
-                if caller.dialect != GEMINI.dialect {
-                    let seam = format!(": x-trunkline-resumed attempt=2 at_bytes={}", seam.at_bytes);
-                    assert_eq!(seen.body.matches(&seam).count(), 1, "{case}");
-                    let cost = rows[0].settlement.cost.saturating_add(rows[1].settlement.cost);
-                    assert!(seen.body.contains(&format!("x-trunkline-cost-usd={cost} ")), "{case}");
-                }
-                assert_eq!(rig.provider("west").violations(), Vec::<String>::new(), "{case}");
-                rig.assert_nothing_held();
-            }
-            assert!(resumed + 4 > TEXT.split(' ').count(), "{caller:?} {east:?} {west:?}: {resumed}");
-        }
+/// Runs a case in a runtime of its own, so that its engine and its journal are gone before the next.
+fn alone<T>(case: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(case)
+}
+
+/// Cuts a stream after every event, for a caller of the dialect, between providers of every pair of dialects.
+fn cut_everywhere(caller: &Caller) {
+    let words = TEXT.split(' ').count();
+    for pair in PAIRS {
+        let cuts = 0..words as u64 + 6;
+        let resumed = cuts.filter(|cut| alone(cut_after(*cut, caller, pair))).count();
+        assert!(resumed + 4 > words, "{caller:?} {pair:?}: {resumed}");
     }
+}
+
+#[test]
+fn a_stream_cut_anywhere_is_whole_for_callers_of_chat() {
+    cut_everywhere(&CHAT);
+}
+
+#[test]
+fn a_stream_cut_anywhere_is_whole_for_callers_of_messages() {
+    cut_everywhere(&MESSAGES);
+}
+
+#[test]
+fn a_stream_cut_anywhere_is_whole_for_callers_of_gemini() {
+    cut_everywhere(&GEMINI);
+}
+
+#[test]
+fn a_stream_cut_anywhere_is_whole_for_callers_of_responses() {
+    cut_everywhere(&RESPONSES);
+}
+
+/// One stream cut after so many events; whether it was gone on with.
+async fn cut_after(cut: u64, caller: &Caller, (east, west): (Kind, Kind)) -> bool {
+    let rig = Rig::new(&accounts(east, west)).await;
+    let after = After::Pieces(cut);
+    let end = if cut.is_multiple_of(2) { End::Cut(after) } else { End::Truncate(after) };
+    rig.provider("east").push(Script::says(TEXT).ending(end));
+    rig.provider("west").push(Script::goes_on(TEXT, Begun::GoesOn));
+    let seen = send(&rig, caller).await;
+    let case = format!("{:?} {} {} cut {cut}: {}", caller.dialect, east.0, west.0, seen.body);
+    assert_eq!(text(caller, &seen.body), TEXT, "{case}");
+    assert_eq!(rig.provider("west").violations(), Vec::<String>::new(), "{case}");
+    let (rows, record) = (rig.rows_of(seen.request).await, rig.record(seen.request).await);
+    rig.assert_nothing_held();
+    let [seam] = record.seams[..] else {
+        // What had said that it is finished is not gone on with; what had not begun is tried elsewhere.
+        assert!(is_whole(caller, &seen.body) || rows.len() == 1, "{case}");
+        return false;
+    };
+    assert!(is_whole(caller, &seen.body), "{case}");
+    assert_eq!((seam.attempt, record.final_attempt), (2, Some(2)), "{case}");
+    let ids: HashSet<_> =
+        events(&seen.body).filter_map(|event| Some(event.pointer(caller.id)?.to_string())).collect();
+    assert_eq!(ids.len(), 1, "{case}");
+    let causes: Vec<_> = rows.iter().map(|row| row.settlement.cause).collect();
+    assert_eq!(causes, [Some(Cause::Cut), None], "{case}");
+    assert_eq!(rows[1].settlement.state, EntryState::Settled, "{case}");
+    let said = rows[0].settlement.usage.plus(&rows[1].settlement.usage);
+    assert_eq!(usage(caller, &seen.body), (said.prompt_total(), said.completion_total()), "{case}");
+    if caller.dialect != GEMINI.dialect {
+        let seam = format!(": x-trunkline-resumed attempt=2 at_bytes={}", seam.at_bytes);
+        assert_eq!(seen.body.matches(&seam).count(), 1, "{case}");
+        let cost = rows[0].settlement.cost.saturating_add(rows[1].settlement.cost);
+        assert!(seen.body.contains(&format!("x-trunkline-cost-usd={cost} ")), "{case}");
+    }
+    true
 }
 
 /// An engine whose first provider breaks off after six words, and whose second answers by this script.
@@ -210,6 +232,42 @@ fn assert_not_resumed(seen: &Seen, why: &str) {
     assert!(seen.body.contains("the provider's stream broke off (cut)"), "{}", seen.body);
     assert!(seen.body.contains(&format!(": x-trunkline-not-resumed={why}\n")), "{}", seen.body);
     assert!(seen.body.ends_with("data: [DONE]\n\n"), "{}", seen.body);
+}
+
+#[tokio::test]
+async fn a_json_array_goes_on_as_one() {
+    let rig = broken(&open_to_open(), KeySpec::default(), Script::goes_on(TEXT, Begun::GoesOn)).await;
+    let mut array = inbound(&rig, &GEMINI, "steady", "");
+    array.path = Some(PathFacts { model: "steady".into(), stream: Some(Framing::JsonArray) });
+    let seen = rig.send(array).await.unwrap();
+    let elements: Vec<Value> = serde_json::from_str(&seen.body).unwrap();
+    let said = elements.iter().filter_map(|element| element.pointer(GEMINI.text)?.as_str());
+    assert_eq!(said.collect::<String>(), TEXT, "{}", seen.body);
+}
+
+#[tokio::test]
+async fn a_beginning_goes_where_the_provider_takes_it() {
+    let deepseek = accounts(OPENAI, ("deepseek", "v1"));
+    let rig = broken(&deepseek, KeySpec::default(), Script::default()).await;
+    // The fake does not know the address, and says so.
+    assert_not_resumed(&send(&rig, &CHAT).await, "failed");
+    let call = rig.provider("west").log().remove(0);
+    assert!(call.path.ends_with("/beta/chat/completions"), "{}", call.path);
+    assert!(call.body.contains(r#""prefix":true"#), "{}", call.body);
+}
+
+#[tokio::test]
+async fn usage_comes_to_who_asked_for_it_or_for_the_cost_and_to_nobody_else() {
+    let annotated = open_to_open().replace("resume = true", "resume = true\nannotate = true");
+    for (config, costs) in [(open_to_open(), 0), (annotated, 1)] {
+        let rig = broken(&config, KeySpec::default(), Script::goes_on(TEXT, Begun::GoesOn)).await;
+        let seen = rig.chat(&ask_stream("steady")).await.unwrap();
+        assert_eq!(text(&CHAT, &seen.body), TEXT, "{}", seen.body);
+        let rows = rig.rows_of(seen.request).await;
+        let cost = rows[0].settlement.cost.saturating_add(rows[1].settlement.cost);
+        assert_eq!(seen.body.matches("\"prompt_tokens\":").count(), costs, "{}", seen.body);
+        assert_eq!(seen.body.matches(&format!("\"cost\":{cost},")).count(), costs, "{}", seen.body);
+    }
 }
 
 #[tokio::test]
@@ -384,31 +442,34 @@ async fn attempts_and_the_budget_of_retries_count_it() {
     assert_not_resumed(&send(&rig, &CHAT).await, "retries");
 }
 
-#[tokio::test]
-async fn a_continuation_that_breaks_off_is_gone_on_with_too() {
+#[test]
+fn a_continuation_that_breaks_off_is_gone_on_with_too() {
     let third = accounts(OPENAI, ANTHROPIC).replace(
         "[routes.steady]",
         "[providers.north]\nkind = \"custom\"\nbase_url = \"http://north.test/v1\"\napi_key = { env = \"KEY\" }\npriority = 2\nprefill = \"last_message\"\nmodels = [{ id = \"m-3\", name = \"acme/m\", context_window = 8000, output_max = 1000, input_usd_per_million = 3, output_usd_per_million = 30 }]\n[routes.steady]",
     );
     let words = TEXT.split(' ').count() as u64;
-    for cut in 0..words + 4 {
-        let rig = Rig::new(&third).await;
-        rig.provider("east").push(Script::says(TEXT).ending(End::Cut(After::Pieces(7))));
-        let breaks = Script::goes_on(TEXT, Begun::GoesOn).ending(End::Cut(After::Pieces(cut)));
-        rig.provider("west").push(breaks);
-        rig.provider("north").push(Script::goes_on(TEXT, Begun::GoesOn));
-        let seen = rig.send(inbound(&rig, &CHAT, "steady", "")).await.unwrap();
-        assert_eq!(text(&CHAT, &seen.body), TEXT, "cut {cut}: {}", seen.body);
-        let rows = rig.rows_of(seen.request).await;
-        let seams = rig.record(seen.request).await.seams;
-        let at: Vec<u64> = seams.iter().map(|seam| seam.at_bytes).collect();
-        assert!(at.is_sorted() && at.len() < rows.len(), "cut {cut}: {}", seen.body);
-        let cost = rows.iter().fold(NanoUsd::ZERO, |sum, row| sum.saturating_add(row.settlement.cost));
-        if is_whole(&CHAT, &seen.body) {
-            assert!(seen.body.contains(&format!("x-trunkline-cost-usd={cost} ")), "cut {cut}: {}", seen.body);
-        }
-        rig.assert_nothing_held();
+    (0..words + 4).for_each(|cut| alone(twice_broken(&third, cut)));
+}
+
+/// A stream that breaks off, and again after so many events of the continuation.
+async fn twice_broken(config: &str, cut: u64) {
+    let rig = Rig::new(config).await;
+    rig.provider("east").push(Script::says(TEXT).ending(End::Cut(After::Pieces(7))));
+    let breaks = Script::goes_on(TEXT, Begun::GoesOn).ending(End::Cut(After::Pieces(cut)));
+    rig.provider("west").push(breaks);
+    rig.provider("north").push(Script::goes_on(TEXT, Begun::GoesOn));
+    let seen = rig.send(inbound(&rig, &CHAT, "steady", "")).await.unwrap();
+    assert_eq!(text(&CHAT, &seen.body), TEXT, "cut {cut}: {}", seen.body);
+    let rows = rig.rows_of(seen.request).await;
+    let seams = rig.record(seen.request).await.seams;
+    let at: Vec<u64> = seams.iter().map(|seam| seam.at_bytes).collect();
+    assert!(at.is_sorted() && at.len() < rows.len(), "cut {cut}: {}", seen.body);
+    let cost = rows.iter().fold(NanoUsd::ZERO, |sum, row| sum.saturating_add(row.settlement.cost));
+    if is_whole(&CHAT, &seen.body) {
+        assert!(seen.body.contains(&format!("x-trunkline-cost-usd={cost} ")), "cut {cut}: {}", seen.body);
     }
+    rig.assert_nothing_held();
 }
 
 #[tokio::test]

@@ -1,3 +1,5 @@
+//! The seam: what goes on, what is cut, what is none, however it is chopped up.
+
 use proptest::prelude::*;
 use trunkline_domain::chat::{Extras, Finish, FinishReason};
 
