@@ -517,12 +517,17 @@ async fn a_caller_who_leaves_while_somebody_is_asked_to_go_on_leaves_two_rows() 
     rig.assert_nothing_held();
 }
 
-#[tokio::test]
-async fn the_sandbox_shows_it() {
+#[test]
+fn the_sandbox_shows_it() {
+    // Where it breaks off depends on what is asked.
+    (1..12).for_each(|words| alone(shown(&"hello there ".repeat(words))));
+}
+
+async fn shown(question: &str) {
     let config = "[providers.sandbox]\n[routes.steady]\ntargets = [\"sandbox/cut\", \"sandbox/echo-small\"]\nresume = true\n";
     let rig = Rig::new(config).await;
-    let seen = send(&rig, &CHAT).await;
+    let seen = rig.chat(&ask_stream("steady").replace("hello there", question)).await.unwrap();
     assert!(is_whole(&CHAT, &seen.body), "{}", seen.body);
     let said = text(&CHAT, &seen.body);
-    assert!(said.contains("by sandbox/cut; no real model was asked. You wrote: “hello there”."), "{said}");
+    assert!(said.contains("no real model was asked. You wrote: “hello there"), "{said}");
 }

@@ -345,17 +345,19 @@ async fn a_cut_answer_breaks_off_without_a_terminal_event() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_was_begun_is_gone_on_with() {
-    let whole = chat(&asks("echo-small", &json!({}))).await.json();
-    let whole = whole["choices"][0]["message"]["content"].as_str().unwrap();
-    // The whole of it, or of what another model calls itself, but for its end.
-    for begun in [&whole[..whole.len() / 2], "This is a simulated answer by sandbox/cut; no real"] {
-        let mut body = asks("echo-small", &json!({}));
-        let turn = json!({ "role": "assistant", "content": begun });
-        body["messages"].as_array_mut().unwrap().push(turn);
-        let answer = chat(&body).await.json();
-        let rest = answer["choices"][0]["message"]["content"].as_str().unwrap();
-        assert!(whole.ends_with(rest) && rest.len() < whole.len(), "{begun}|{rest}");
-        assert!(whole.contains(&format!("{}{rest}", &begun[begun.len() - 8..])), "{begun}|{rest}");
+    let content =
+        |answer: &Answered| answer.json()["choices"][0]["message"]["content"].as_str().unwrap().to_owned();
+    let whole = content(&chat(&asks("echo-small", &json!({}))).await);
+    let words: Vec<&str> = whole.split_inclusive(' ').collect();
+    for said in 1..words.len() {
+        let own = words.split_at(said).0.concat();
+        for begun in [own.replace("echo-small", "cut"), own] {
+            let mut body = asks("echo-small", &json!({}));
+            let turn = json!({ "role": "assistant", "content": begun.trim_end() });
+            body["messages"].as_array_mut().unwrap().push(turn);
+            let rest = content(&chat(&body).await);
+            assert_eq!(format!("{}{rest}", begun.trim_end()).replace("/cut", "/echo-small"), whole);
+        }
     }
 }
 

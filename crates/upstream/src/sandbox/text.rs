@@ -5,15 +5,11 @@ use serde_json::json;
 use super::answer::Thought;
 use super::ask::{ChatAsk, Format};
 use super::chance::Chance;
-use super::model::{Behaviour, Length, SandboxModel};
+use super::model::{Behaviour, Length, MODELS, SandboxModel};
 use super::{schema, tokens};
 
 /// Characters of the question that are repeated.
 const ECHO_MAX: usize = 80;
-
-/// Characters of the end of an answer that are looked for: at most, at least.
-const END_MAX: usize = 64;
-const END_MIN: usize = 8;
 
 const OPENINGS: &[&str] = &["", "Hello! ", "Thank you for trying the sandbox. ", "Here you are. "];
 
@@ -30,7 +26,7 @@ pub(super) fn chat(ask: &ChatAsk, chance: &mut Chance) -> Thought {
     let content = match &ask.format {
         Format::Text => {
             let content = chat_text(ask, chance);
-            ask.begun.as_deref().and_then(|begun| rest(&content, begun)).unwrap_or(content)
+            ask.begun.as_deref().and_then(|begun| rest(&content, begun, model)).unwrap_or(content)
         }
         Format::JsonObject => {
             json!({ "simulated": true, "model": model.id, "question": shortened(&ask.question) }).to_string()
@@ -66,12 +62,14 @@ fn chat_text(ask: &ChatAsk, chance: &mut Chance) -> String {
     )
 }
 
-/// What is left of a text to who has said its beginning, in words of its own maybe: all that follows the longest end of
-/// the beginning that is found in it. `None` where none is, of 8 characters at least.
-fn rest(text: &str, begun: &str) -> Option<String> {
-    let ends = begun.char_indices().rev().take(END_MAX).skip(END_MIN - 1).map(|(at, _)| at);
-    let ends = ends.collect::<Vec<_>>();
-    ends.iter().rev().find_map(|at| Some(text.split_once(begun.get(*at..)?)?.1.to_owned()))
+/// What is left of a model's text for who has said its beginning, be it under another model's name. `None` where it begins
+/// otherwise.
+fn rest(text: &str, begun: &str, model: &SandboxModel) -> Option<String> {
+    let own = format!("sandbox/{};", model.id);
+    let begun = MODELS
+        .iter()
+        .fold(begun.to_owned(), |begun, other| begun.replacen(&format!("sandbox/{};", other.id), &own, 1));
+    text.strip_prefix(begun.as_str()).map(str::to_owned)
 }
 
 /// A completion of a bare text.
