@@ -304,6 +304,8 @@ impl EventStream {
         if let Some(done) = exchange.succeed(&facts) {
             request.trail.push(done.receipt, done.cost);
         }
+        // Nothing broke off that could not be gone on with.
+        request.trail.not_resumed = None;
         if request.receipt == ReceiptWish::Full
             && let Some(event) = receipt_event(&request)
         {
@@ -331,17 +333,18 @@ impl EventStream {
         if let Some(done) = done {
             request.trail.push(done.receipt, done.cost);
         }
-        match request.kept.take().zip(transcript) {
-            Some((kept, transcript)) if error.cause.fails_over() => {
+        let why = match (request.kept.take(), transcript) {
+            (Some(kept), Some(transcript)) if error.cause.fails_over() => {
                 self.state = State::Resuming(Box::pin(sequel(request, (kept, transcript), head, public)));
+                return;
             }
-            kept => {
-                if kept.is_some() {
-                    request.trail.not_resumed = Some(NotResumed::Cause);
-                }
-                self.end_with(request, &public);
-            }
-        }
+            (Some(_), Some(_)) if error.cause == Cause::NotContinued => Some(NotResumed::NotContinued),
+            (Some(_), Some(_)) => Some(NotResumed::Cause),
+            (Some(_), None) => Some(NotResumed::Answer),
+            (None, _) => request.trail.not_resumed,
+        };
+        request.trail.not_resumed = why;
+        self.end_with(request, &public);
     }
 
     /// Somebody goes on with the stream, or nobody does.

@@ -492,6 +492,37 @@ async fn the_same_model_is_asked_before_another() {
 }
 
 #[tokio::test]
+async fn what_broke_off_for_the_callers_own_reasons_is_not_gone_on_with() {
+    let blocked = r#"data: {"error":{"message":"flagged","type":"invalid_request_error","code":"content_policy_violation"}}"#;
+    let said = r#"data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m-1","choices":[{"index":0,"delta":{"content":"Alpha bravo charlie delta echo foxtrot "},"finish_reason":null}]}"#;
+    let rig = Rig::new(&open_to_open()).await;
+    rig.provider("east").push(Script::events(&[&format!("{said}\n\n"), &format!("{blocked}\n\n")]));
+    let seen = send(&rig, &CHAT).await;
+    assert!(seen.body.contains(": x-trunkline-not-resumed=cause\n"), "{}", seen.body);
+    assert_eq!(rig.provider("west").log().len(), 0, "{}", seen.body);
+}
+
+#[tokio::test]
+async fn a_tool_call_after_the_seam_ends_the_stream_and_nobody_else_is_asked() {
+    let chunk = |delta: &str| {
+        format!(
+            "data: {{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m-1\",\"choices\":[{{\"index\":0,\"delta\":{{{delta}}},\"finish_reason\":null}}]}}\n\n"
+        )
+    };
+    let (_, rest) = TEXT.split_once("foxtrot").unwrap();
+    let said = chunk(&format!("\"content\":\"{rest}\""));
+    let call = chunk(
+        "\"tool_calls\":[{\"index\":0,\"id\":\"t\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]",
+    );
+    let rig = broken(&open_to_open(), KeySpec::default(), Script::events(&[&said, &call])).await;
+    let seen = send(&rig, &CHAT).await;
+    assert_eq!(text(&CHAT, &seen.body), TEXT, "{}", seen.body);
+    assert!(seen.body.contains(": x-trunkline-not-resumed=not_continued\n"), "{}", seen.body);
+    assert!(seen.body.contains("\"code\":\"upstream_cut\""), "{}", seen.body);
+    assert_eq!(rig.rows_of(seen.request).await.len(), 2);
+}
+
+#[tokio::test]
 async fn the_receipt_tells_of_the_seam() {
     let rig = broken(&open_to_open(), KeySpec::default(), Script::goes_on(TEXT, Begun::GoesOn)).await;
     let mut inbound = inbound(&rig, &CHAT, "steady", "");

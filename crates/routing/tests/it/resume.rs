@@ -30,7 +30,7 @@ fn plan(order: &[u32]) -> RoutePlan {
         root: Step::InOrder { steps: order.iter().map(step).collect(), on: CauseSet::failover() },
         limits: AttemptLimits {
             attempts_max: 4,
-            total: std::time::Duration::from_secs(60),
+            total: std::time::Duration::from_mins(1),
             content_budget: None,
             timeouts: Timeouts::default(),
         },
