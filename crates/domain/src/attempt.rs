@@ -76,6 +76,8 @@ pub enum Cause {
     Cancelled,
     /// A defect of this gateway.
     Internal,
+    /// What should have gone on with an answer that broke off began it again, or did something else than write.
+    NotContinued,
 }
 
 /// The families of causes; each has its own retry, failover and cooldown rule.
@@ -124,6 +126,7 @@ impl Cause {
         Self::ClientClosed,
         Self::Cancelled,
         Self::Internal,
+        Self::NotContinued,
     ];
 
     /// The family.
@@ -142,7 +145,11 @@ impl Cause {
             Self::DnsFailed | Self::ConnectFailed | Self::TlsFailed | Self::ConnectTimeout => {
                 CauseClass::Network
             }
-            Self::TotalTimeout | Self::ClientClosed | Self::Cancelled | Self::Internal => CauseClass::Policy,
+            Self::TotalTimeout
+            | Self::ClientClosed
+            | Self::Cancelled
+            | Self::Internal
+            | Self::NotContinued => CauseClass::Policy,
         }
     }
 
@@ -172,6 +179,7 @@ impl Cause {
             Self::ClientClosed => "client_closed",
             Self::Cancelled => "cancelled",
             Self::Internal => "internal",
+            Self::NotContinued => "not_continued",
         }
     }
 
@@ -198,7 +206,8 @@ impl Cause {
             | Self::TotalTimeout
             | Self::ClientClosed
             | Self::Cancelled
-            | Self::Internal => true,
+            | Self::Internal
+            | Self::NotContinued => true,
             Self::InvalidRequest
             | Self::ContextTooLong
             | Self::ContentBlocked
@@ -227,7 +236,7 @@ impl Cause {
             Self::Overloaded => ErrorKind::UpstreamOverloaded,
             Self::ServerError => ErrorKind::UpstreamFailed,
             Self::Malformed => ErrorKind::UpstreamMalformed,
-            Self::Cut => ErrorKind::UpstreamCut,
+            Self::Cut | Self::NotContinued => ErrorKind::UpstreamCut,
             Self::DnsFailed | Self::ConnectFailed | Self::TlsFailed => ErrorKind::UpstreamUnreachable,
             Self::ConnectTimeout | Self::HeadersTimeout | Self::FirstContentTimeout | Self::IdleTimeout => {
                 ErrorKind::UpstreamTimeout

@@ -8,6 +8,7 @@ use crate::dialect::Operation;
 use crate::id::{AttemptId, KeyId, OrganisationId, RequestId, TeamId, UserId};
 use crate::model::{ModelName, Text, UpstreamModel};
 use crate::money::NanoUsd;
+use crate::resume::Seam;
 use crate::time::UnixMs;
 use crate::usage::{Usage, UsageSource};
 
@@ -195,6 +196,9 @@ pub struct RequestRecord {
     pub error: Option<Text>,
     /// Fields that could not be carried.
     pub losses: Vec<Text>,
+    /// Where other attempts went on with a stream that broke off. Records of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seams: Vec<Seam>,
 }
 
 /// A change to a row, as a row of its own.

@@ -18,6 +18,7 @@ pub mod model;
 pub mod money;
 pub mod plan;
 pub mod receipt;
+pub mod resume;
 pub mod secret;
 pub mod tenant;
 pub mod time;

@@ -8,6 +8,7 @@ use crate::ledger::EntryState;
 use crate::model::{ModelName, Text};
 use crate::money::NanoUsd;
 use crate::plan::{Exclusion, ExclusionReason};
+use crate::resume::{NotResumed, Seam};
 use crate::usage::{Usage, UsageSource};
 
 /// The document.
@@ -31,6 +32,12 @@ pub struct Receipt {
     pub affinity: Option<ReceiptAffinity>,
     /// What was tried; empty in `explain`.
     pub attempts: Vec<ReceiptAttempt>,
+    /// Where other attempts went on with a stream that broke off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seams: Vec<Seam>,
+    /// Why nobody went on with a stream that broke off, where that was wished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_resumed: Option<NotResumed>,
     /// Sum over the attempts; none in `explain`.
     pub cost_usd: Option<Text>,
     /// Fields removed or changed on the way to the provider, by name.

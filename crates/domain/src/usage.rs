@@ -67,6 +67,30 @@ impl Usage {
             .fold(0, u64::saturating_add)
     }
 
+    /// This usage and another, class by class.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        let Self { units, .. } = self;
+        Self {
+            input_tokens: self.input_tokens.saturating_add(other.input_tokens),
+            cache_read_tokens: self.cache_read_tokens.saturating_add(other.cache_read_tokens),
+            cache_write_5m_tokens: self.cache_write_5m_tokens.saturating_add(other.cache_write_5m_tokens),
+            cache_write_1h_tokens: self.cache_write_1h_tokens.saturating_add(other.cache_write_1h_tokens),
+            output_tokens: self.output_tokens.saturating_add(other.output_tokens),
+            reasoning_tokens: self.reasoning_tokens.saturating_add(other.reasoning_tokens),
+            audio_input_tokens: self.audio_input_tokens.saturating_add(other.audio_input_tokens),
+            audio_output_tokens: self.audio_output_tokens.saturating_add(other.audio_output_tokens),
+            image_input_tokens: self.image_input_tokens.saturating_add(other.image_input_tokens),
+            image_output_tokens: self.image_output_tokens.saturating_add(other.image_output_tokens),
+            units: Units {
+                searches: units.searches.saturating_add(other.units.searches),
+                images: units.images.saturating_add(other.units.images),
+                pages: units.pages.saturating_add(other.units.pages),
+                seconds: units.seconds.saturating_add(other.units.seconds),
+            },
+        }
+    }
+
     /// Prompt and completion together.
     pub fn total(&self) -> u64 {
         self.prompt_total().saturating_add(self.completion_total())
@@ -111,5 +135,6 @@ mod tests {
             ..Usage::default()
         };
         assert_eq!((usage.prompt_total(), usage.completion_total(), usage.total()), (8, 18, 26));
+        assert_eq!(usage.plus(&usage).total(), 52);
     }
 }

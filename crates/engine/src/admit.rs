@@ -106,6 +106,7 @@ pub(crate) async fn admit(
     if read.skim.wishes.strict == Some(true) {
         delivery.losses = LossPolicy::STRICT;
     }
+    delivery.resume = read.skim.wishes.resume.unwrap_or(delivery.resume);
     let receipt = match headers.get("x-trunkline-receipt").map(http::HeaderValue::as_bytes) {
         Some(b"full") => ReceiptWish::Full,
         _ => ReceiptWish::None,
@@ -117,6 +118,8 @@ pub(crate) async fn admit(
         plan: undecided(&snapshot),
         survey: None,
         memory: read.body.memory,
+        watch: None,
+        rest: None,
     };
     let request = Request {
         core: core.clone(),
@@ -138,6 +141,7 @@ pub(crate) async fn admit(
         receipt,
         framing: path.and_then(|path| path.stream).unwrap_or(Framing::Sse),
         trail: Trail::default(),
+        kept: None,
     };
     Ok(Admitted { request, outgoing })
 }
@@ -197,6 +201,7 @@ fn draft(
         status: 0,
         error: None,
         losses: Vec::new(),
+        seams: Vec::new(),
     }
 }
 

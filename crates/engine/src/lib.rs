@@ -33,6 +33,7 @@ mod meter;
 mod minted;
 mod plan;
 mod request;
+mod resume;
 mod serve;
 mod translate;
 

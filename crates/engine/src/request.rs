@@ -14,6 +14,7 @@ use trunkline_domain::id::RequestId;
 use trunkline_domain::ledger::Payer;
 use trunkline_domain::plan::RoutePlan;
 use trunkline_domain::receipt::{Receipt, ReceiptAttempt};
+use trunkline_domain::resume::{NotResumed, Seam};
 use trunkline_domain::{Error, NanoUsd, Operation, Text, UnixMs};
 use trunkline_ledger::guard::RequestGuard;
 use trunkline_ledger::window::RatePermit;
@@ -27,6 +28,7 @@ use crate::execute::Head;
 use crate::kept::ids::Kept;
 use crate::keys::KeyRecord;
 use crate::minted::Survey;
+use crate::resume::{Rest, Watch};
 use crate::snapshot::{Delivery, Snapshot};
 
 /// What a request owns until its last byte is delivered.
@@ -69,6 +71,8 @@ pub struct Request {
     pub framing: Framing,
     /// What has happened so far.
     pub trail: Trail,
+    /// What is sent, kept beyond the commit where a stream that breaks off may be gone on with.
+    pub(crate) kept: Option<Box<Outgoing>>,
 }
 
 /// What a request needs until an answer is committed, and gives back then.
@@ -85,6 +89,17 @@ pub struct Outgoing {
     pub(crate) survey: Option<Survey>,
     /// The body's share of the memory budget.
     pub memory: Option<OwnedSemaphorePermit>,
+    /// Set where a stream that breaks off may be gone on with.
+    pub(crate) watch: Option<Arc<Watch>>,
+    /// Set where it did: what is left to ask for.
+    pub(crate) rest: Option<Box<Rest>>,
+}
+
+impl Outgoing {
+    /// The facts of what is sent: the request's, or those of the rest of its answer.
+    pub(crate) fn skim<'a>(&'a self, request: &'a Request) -> &'a Skim {
+        self.rest.as_ref().map_or(&request.skim, |rest| &rest.skim)
+    }
 }
 
 /// Whether the caller asked for the receipt in the answer (`x-trunkline-receipt: full`).
@@ -113,6 +128,10 @@ pub struct Trail {
     pub cost: NanoUsd,
     /// Time spent waiting for providers.
     pub upstream: Duration,
+    /// Where other attempts went on with the stream.
+    pub seams: Vec<Seam>,
+    /// Why nobody goes on with it, where that was wished.
+    pub not_resumed: Option<NotResumed>,
 }
 
 impl Trail {
@@ -131,6 +150,8 @@ impl Request {
         receipt.cost_usd = Some(Receipt::dollars(self.trail.cost));
         receipt.edits.clone_from(&self.trail.edits);
         receipt.losses.clone_from(&self.trail.losses);
+        receipt.seams.clone_from(&self.trail.seams);
+        receipt.not_resumed = self.trail.not_resumed;
         Some(receipt)
     }
 
@@ -163,6 +184,7 @@ impl Request {
         self.core.hedges.earn_from(self.trail.cost);
         if let Some(record) = self.guard.record_mut() {
             record.losses = std::mem::take(&mut self.trail.losses);
+            record.seams = std::mem::take(&mut self.trail.seams);
         }
         let code = error.map(|error| error.kind.facts().code);
         self.core.metrics.request_ended(self.operation, status, error.map(|error| error.kind));

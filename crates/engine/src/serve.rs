@@ -20,7 +20,7 @@ use crate::deliver::{self, Refusal};
 use crate::door::{Ask, Permit, Tenant};
 use crate::inbound::Inbound;
 use crate::request::{Outgoing, Request};
-use crate::{execute, plan};
+use crate::{execute, plan, resume};
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
@@ -61,7 +61,9 @@ pub(crate) async fn serve(core: &Arc<Core>, inbound: Inbound) -> Result<Answer, 
     let manner = Manner::of(&request);
     let headers = deliver::stream::waiting_headers(&request);
     let mut pending: deliver::stream::Pending = Box::pin(async move {
+        resume::prepare(&mut request, &mut outgoing);
         let result = execute::run(&mut request, &outgoing).await;
+        request.kept = outgoing.watch.is_some().then(|| Box::new(outgoing));
         (request, result)
     });
     match timeout(manner.patience(), pending.as_mut()).await {

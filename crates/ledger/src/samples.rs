@@ -72,5 +72,6 @@ pub(crate) fn request(number: u128) -> RequestRecord {
         status: 200,
         error: None,
         losses: Vec::new(),
+        seams: Vec::new(),
     }
 }

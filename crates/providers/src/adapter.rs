@@ -18,6 +18,12 @@ pub trait Adapter: Send + Sync {
         true
     }
 
+    /// Whether this model goes on with a prefilled answer, where the provider has a way to say so
+    /// ([`ProviderSpec::prefill`](crate::spec::ProviderSpec::prefill)).
+    fn continues(&self, _model: &UpstreamModel) -> bool {
+        true
+    }
+
     /// Changes path, headers or body edits before the request is signed and sent.
     fn prepare(&self, _target: &Target<'_>, _request: &mut UpstreamRequest) -> Result<(), PrepareError> {
         Ok(())

@@ -7,15 +7,20 @@
 //! here can turn into a wait), <https://platform.claude.com/docs/en/api/errors>. Signatures of thinking "are compatible
 //! across platforms (Claude APIs, Amazon Bedrock, and Google Cloud)":
 //! <https://platform.claude.com/docs/en/build-with-claude/extended-thinking>, "Thinking encryption"; what another model
-//! signed is refused: <https://github.com/anthropics/anthropic-sdk-python/issues/1598>.
+//! signed is refused: <https://github.com/anthropics/anthropic-sdk-python/issues/1598>. A last message of the assistant's
+//! is gone on with, but by models up to 4.5 only: those of 4.6 and later refuse it with 400
+//! (<https://platform.claude.com/docs/en/about-claude/models/migration-guide>, "Prefill removal").
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use trunkline_domain::{Dialect, Operation};
+use trunkline_domain::{Dialect, Operation, UpstreamModel};
 use trunkline_wire::quirks::Quirks;
 
 use crate::adapter::{Adapter, PrepareError, UpstreamRequest};
 use crate::rate_limits::{RateLimitState, default_rate_limits};
-use crate::spec::{Answering, Api, AuthScheme, BaseUrl, Listing, ListingShape, Proof, ProviderSpec, Target};
+use crate::spec::{
+    Answering, Api, AuthScheme, BaseUrl, Listing, ListingShape, Prefill, PrefillMark, Proof, ProviderSpec,
+    Target,
+};
 
 /// Anthropic.
 pub(crate) static SPEC: ProviderSpec = ProviderSpec {
@@ -32,6 +37,11 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     listing: Some(Listing { path: "/models?limit=1000", shape: ListingShape::Data }),
     counts_tokens: true,
     portable_state: &[Dialect::AnthropicMessages],
+    prefill: Some(Prefill {
+        dialect: Dialect::AnthropicMessages,
+        mark: PrefillMark::LastMessage,
+        path: None,
+    }),
     adapter: &Anthropic,
     proof: Proof::Proven,
     ..ProviderSpec::COMPATIBLE
@@ -44,7 +54,39 @@ const OUR_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
 
 struct Anthropic;
 
+/// Beginnings of the ids of models that go on with a prefilled answer: what follows is nothing, or another `-`.
+const CONTINUING: [&str; 12] = [
+    "claude-3",
+    "claude-opus-4-0",
+    "claude-opus-4-1",
+    "claude-opus-4-5",
+    "claude-sonnet-4-0",
+    "claude-sonnet-4-5",
+    "claude-haiku-4-5",
+    "claude-opus-4-20250514",
+    "claude-sonnet-4-20250514",
+    // As others write them.
+    "claude-opus-4",
+    "claude-sonnet-4",
+    "claude-haiku-4",
+];
+
+/// Whether a Claude of this id goes on with a prefilled answer. Of one nobody knows yet, it does not.
+pub(crate) fn claude_continues(model: &str) -> bool {
+    let model = model.replace('.', "-");
+    CONTINUING.iter().any(|known| match model.strip_prefix(known) {
+        Some("") => true,
+        // A version follows a bare generation: it must be named itself.
+        Some(rest) => rest.starts_with('-') && !known.ends_with("-4"),
+        None => false,
+    })
+}
+
 impl Adapter for Anthropic {
+    fn continues(&self, model: &UpstreamModel) -> bool {
+        claude_continues(model.as_str())
+    }
+
     /// A caller of this dialect says for itself which version it speaks.
     fn prepare(&self, target: &Target<'_>, request: &mut UpstreamRequest) -> Result<(), PrepareError> {
         if target.answering == Answering::Counted {
@@ -73,6 +115,32 @@ impl Adapter for Anthropic {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn models_after_4_5_take_no_prefilled_answer() {
+        for model in [
+            "claude-3-5-haiku-20241022",
+            "claude-3-opus-latest",
+            "claude-opus-4-20250514",
+            "claude-sonnet-4-0",
+            "claude-opus-4-1-20250805",
+            "claude-sonnet-4-5",
+            "claude-haiku-4.5",
+            "claude-opus-4-5-20251101",
+        ] {
+            assert!(claude_continues(model), "{model}");
+        }
+        for model in [
+            "claude-opus-4-6",
+            "claude-sonnet-4.6",
+            "claude-opus-4-7",
+            "claude-opus-5",
+            "claude-mythos-5",
+            "gpt-5",
+        ] {
+            assert!(!claude_continues(model), "{model}");
+        }
+    }
 
     #[test]
     fn a_callers_version_goes_before_ours() {

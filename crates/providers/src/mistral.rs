@@ -5,11 +5,12 @@
 //! listed as unsupported below); refusals of `stream_options`, `max_completion_tokens` as reported in
 //! <https://github.com/avante-corp/avante.nvim/issues/2347> and
 //! <https://github.com/editor-code-assistant/eca/issues/231>; errors, flat and without an `error` object:
-//! <https://docs.mistral.ai/resources/error-glossary>; the host: client-python `README.md`.
+//! <https://docs.mistral.ai/resources/error-glossary>; the host: client-python `README.md`; an answer that is begun:
+//! client-python `docs/models/assistantmessage.md` (`prefix`).
 
 use trunkline_wire::quirks::{Quirks, StreamUsage};
 
-use crate::spec::{Api, BaseUrl, Proof, ProviderSpec};
+use crate::spec::{Api, BaseUrl, Prefill, PrefillMark, Proof, ProviderSpec};
 
 /// Mistral AI.
 pub(crate) static SPEC: ProviderSpec = ProviderSpec {
@@ -42,6 +43,7 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
         stream_usage: StreamUsage::Always,
         ..Quirks::REFERENCE
     },
+    prefill: Some(Prefill::chat(PrefillMark::Member("prefix"))),
     proof: Proof::Proven,
     ..ProviderSpec::COMPATIBLE
 };

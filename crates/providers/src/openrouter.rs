@@ -7,14 +7,17 @@
 //! <https://openrouter.ai/docs/api/reference/errors-and-debugging> (numeric codes, moderation as 403),
 //! <https://openrouter.ai/docs/api_reference/streaming> (comments; closing stops the bill at some of its providers
 //! only, so here it goes on), <https://openrouter.ai/openapi.json> (`ResponsesRequest`, `OpenResponsesResult`: Responses,
-//! stateless: nothing is stored).
+//! stateless: nothing is stored), <https://openrouter.ai/docs/api/reference/overview> ("Assistant Prefill": a last message
+//! of the assistant's is gone on with; of Claude, what Anthropic says holds).
 
+use trunkline_domain::UpstreamModel;
 use trunkline_domain::attempt::{Cause, UpstreamError};
 use trunkline_wire::quirks::{Quirks, StreamUsage};
 
 use crate::adapter::{Adapter, ErrorAnswer};
+use crate::anthropic::claude_continues;
 use crate::classify::default_classify;
-use crate::spec::{Api, BaseUrl, Proof, ProviderSpec};
+use crate::spec::{Api, BaseUrl, Prefill, PrefillMark, Proof, ProviderSpec};
 
 /// OpenRouter.
 pub(crate) static SPEC: ProviderSpec = ProviderSpec {
@@ -31,6 +34,7 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
         understands: &["models", "provider", "session_id", "usage"],
         ..Quirks::REFERENCE
     },
+    prefill: Some(Prefill::chat(PrefillMark::LastMessage)),
     adapter: &OpenRouter,
     proof: Proof::Proven,
     ..ProviderSpec::COMPATIBLE
@@ -39,6 +43,10 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
 struct OpenRouter;
 
 impl Adapter for OpenRouter {
+    fn continues(&self, model: &UpstreamModel) -> bool {
+        model.as_str().strip_prefix("anthropic/").is_none_or(claude_continues)
+    }
+
     /// A 403 is a refused prompt or a key without the right; only the former begins like this.
     fn classify(&self, answer: &ErrorAnswer<'_>) -> UpstreamError {
         let error = default_classify(answer);

@@ -3,7 +3,7 @@
 
 use trunkline_wire::quirks::Quirks;
 
-use crate::spec::{Api, AuthScheme, BaseUrl, CancelBilling, Proof, ProviderSpec};
+use crate::spec::{Api, AuthScheme, BaseUrl, CancelBilling, Prefill, PrefillMark, Proof, ProviderSpec};
 
 /// The sandbox.
 pub(crate) static SPEC: ProviderSpec = ProviderSpec {
@@ -18,6 +18,7 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     quirks: Quirks::REFERENCE,
     listing: None,
     cancel: CancelBilling::Stops,
+    prefill: Some(Prefill::chat(PrefillMark::LastMessage)),
     proof: Proof::Proven,
     ..ProviderSpec::COMPATIBLE
 };

@@ -44,6 +44,9 @@ pub struct ProviderSpec {
     /// Dialects in which it verifies the thinking it is given back, and takes what the same model signed at any other
     /// provider of which this is said. Of all others it is assumed that an account takes back only what it signed itself.
     pub portable_state: &'static [Dialect],
+    /// How it is told to go on with an answer that was begun elsewhere; `None` where nobody says that it does. Which of
+    /// its models do: [`Adapter::continues`].
+    pub prefill: Option<Prefill>,
     /// What data cannot say.
     pub adapter: &'static dyn Adapter,
     /// How far this file has been proven.
@@ -145,6 +148,50 @@ pub enum CancelBilling {
     GoesOn,
 }
 
+/// How a provider is told to go on with an answer that was begun elsewhere: its text so far is the last message of the
+/// request, the assistant's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prefill {
+    /// The dialect of the API that does it.
+    pub dialect: Dialect,
+    /// What says that the message is to be gone on with.
+    pub mark: PrefillMark,
+    /// The path of the API where it is another than usual, with its leading slash.
+    pub path: Option<&'static str>,
+}
+
+/// What says that the last message is to be gone on with instead of being answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PrefillMark {
+    /// Nothing but its being the assistant's.
+    LastMessage,
+    /// A member of the message, of this name, that is `true`.
+    Member(&'static str),
+    /// Fields of the request, with their values.
+    Fields(&'static [(&'static str, bool)]),
+}
+
+impl PrefillMark {
+    /// Those an operator may choose from, by their names in the configuration.
+    pub const CHOICES: [(&'static str, Self); 4] = [
+        ("last_message", Self::LastMessage),
+        ("prefix", Self::Member("prefix")),
+        ("partial", Self::Member("partial")),
+        ("continue_final_message", Self::CONTINUE_FINAL_MESSAGE),
+    ];
+
+    /// vLLM's: of the two fields exactly one may be true, and without them it is the other.
+    pub const CONTINUE_FINAL_MESSAGE: Self =
+        Self::Fields(&[("continue_final_message", true), ("add_generation_prompt", false)]);
+}
+
+impl Prefill {
+    /// In OpenAI's chat, where the usual path is asked.
+    pub const fn chat(mark: PrefillMark) -> Self {
+        Self { dialect: Dialect::OpenaiChat, mark, path: None }
+    }
+}
+
 /// How far a provider's file has been proven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
@@ -201,6 +248,7 @@ impl ProviderSpec {
         counts_tokens: false,
         keeps_responses: false,
         portable_state: &[],
+        prefill: None,
         adapter: &Plain,
         proof: Proof::Unverified,
     };

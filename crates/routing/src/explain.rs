@@ -32,6 +32,8 @@ pub fn explain(
         excluded,
         affinity: plan.and_then(|plan| plan.affinity.clone()),
         attempts: Vec::new(),
+        seams: Vec::new(),
+        not_resumed: None,
         cost_usd: None,
         edits: Vec::new(),
         losses: Vec::new(),

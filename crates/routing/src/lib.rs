@@ -5,7 +5,8 @@
 //! tries anything, never looks at a clock.
 //!
 //! Where to look first: [`plan`]; then [`resolve`] (names), [`filter`] (who is left out, with a reason), [`order`]
-//! (who comes first), [`bound`] (what it can cost at most), [`explain`] (the plan as a document).
+//! (who comes first), [`bound`] (what it can cost at most), [`explain`] (the plan as a document), [`resume`] (who may go
+//! on with an answer that broke off).
 
 pub mod ask;
 pub mod bound;
@@ -13,6 +14,7 @@ pub mod explain;
 pub mod filter;
 pub mod order;
 pub mod resolve;
+pub mod resume;
 pub mod world;
 
 mod plan;

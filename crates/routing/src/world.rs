@@ -8,7 +8,7 @@ use trunkline_catalogue::{Names, Offer};
 use trunkline_domain::chat::Minter;
 use trunkline_domain::plan::{DeploymentIx, Timeouts};
 use trunkline_domain::{Dialect, ModelName, Operation, Text, UnixMs};
-use trunkline_providers::spec::{Api, ProviderSpec};
+use trunkline_providers::spec::{Api, Prefill, ProviderSpec};
 use trunkline_wire::can_recast;
 
 /// Everything a plan may depend on.
@@ -45,6 +45,8 @@ pub struct Deployment {
     pub place: Option<Text>,
     /// How the gateway came to know it.
     pub state: OfferState,
+    /// How it is told to go on with an answer that was begun elsewhere; `None` where it is not known to do so.
+    pub prefill: Option<Prefill>,
 }
 
 impl Deployment {
@@ -71,6 +73,15 @@ impl Deployment {
         } else {
             Minter::Account(self.account.clone())
         }
+    }
+
+    /// The API that goes on with an answer a caller of this dialect was given the beginning of.
+    pub fn continuing_api(&self, dialect: Dialect) -> Option<(&'static Api, Prefill)> {
+        let prefill = self.prefill?;
+        let api = self.provider.api(Operation::Chat, prefill.dialect)?;
+        let understood = dialect == prefill.dialect || can_recast(dialect, prefill.dialect);
+        let serves = self.provider.adapter.serves(api, &self.offer.upstream_id);
+        (understood && serves).then_some((api, prefill))
     }
 
     /// The public name it answers to: its canonical slug where it joins one, else its label.

@@ -13,6 +13,7 @@ pub(crate) const CONTROL: Schema = Schema(&[include_str!("../migrations/sqlite/c
 pub(crate) const LEDGER: Schema = Schema(&[
     include_str!("../migrations/sqlite/ledger/0001_initial.sql"),
     include_str!("../migrations/sqlite/ledger/0002_interrupted.sql"),
+    include_str!("../migrations/sqlite/ledger/0003_seams.sql"),
 ]);
 
 impl Schema {

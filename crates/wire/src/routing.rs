@@ -22,6 +22,8 @@ pub struct Wishes {
     pub strict: Option<bool>,
     /// A second deployment may be asked when the first is slow.
     pub hedge: Option<bool>,
+    /// A stream that breaks off may be gone on with elsewhere.
+    pub resume: Option<bool>,
     /// Milliseconds within which the first content should be there.
     pub ttft_budget_ms: Option<u64>,
     /// Milliseconds within which the whole answer should be there.
@@ -76,6 +78,13 @@ const MEMBERS: &[Member] = &[
         header: "x-trunkline-hedge",
         place: Place::Anywhere,
         set: |wishes, value| set(&mut wishes.hedge, boolean(value)),
+        expected: BOOLEAN,
+    },
+    Member {
+        name: "resume",
+        header: "x-trunkline-resume",
+        place: Place::Anywhere,
+        set: |wishes, value| set(&mut wishes.resume, boolean(value)),
         expected: BOOLEAN,
     },
     Member {
@@ -155,6 +164,7 @@ impl Wishes {
         Self {
             strict: self.strict.or(other.strict),
             hedge: self.hedge.or(other.hedge),
+            resume: self.resume.or(other.resume),
             ttft_budget_ms: self.ttft_budget_ms.or(other.ttft_budget_ms),
             latency_budget_ms: self.latency_budget_ms.or(other.latency_budget_ms),
             priority: self.priority.or(other.priority),

@@ -9,7 +9,7 @@ use trunkline_domain::Text;
 use trunkline_domain::access::{ModelPattern, RateLimits};
 use trunkline_domain::plan::Timeouts;
 use trunkline_providers::registry;
-use trunkline_providers::spec::{AuthScheme, BaseUrl, ProviderSpec};
+use trunkline_providers::spec::{AuthScheme, BaseUrl, PrefillMark, ProviderSpec};
 
 use super::cloud::CloudSettings;
 use super::limits::milliseconds;
@@ -51,6 +51,8 @@ pub struct AccountSettings {
     pub timeouts: Timeouts,
     /// What happens to models without a price.
     pub unpriced: Unpriced,
+    /// How its models are told to go on with an answer that was begun elsewhere; without a word, as is known of them.
+    pub prefill: Option<SaidPrefill>,
     /// Whether its models join canonical names; if not, they are reached as `account/upstream-id` only. A model
     /// described with a name of its own joins that in any case: the operator said so.
     pub canonical: bool,
@@ -90,6 +92,22 @@ impl Unpriced {
     }
 }
 
+/// What the operator says of going on with answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SaidPrefill {
+    /// The account's models do not.
+    No,
+    /// They do, told so by this.
+    By(PrefillMark),
+}
+
+impl SaidPrefill {
+    fn read(table: &mut Table<'_>) -> Option<Self> {
+        let [last, prefix, partial, fields] = PrefillMark::CHOICES.map(|(name, mark)| (name, Self::By(mark)));
+        table.get("prefill")?.choice(&[("none", Self::No), last, prefix, partial, fields])
+    }
+}
+
 /// The key `timeouts`, of an account or of a route.
 pub(super) fn timeouts(table: &mut Table<'_>) -> Option<Timeouts> {
     table.table("timeouts", |table| Timeouts {
@@ -121,6 +139,7 @@ impl AccountSettings {
             limits: RateLimits::default(),
             timeouts: Timeouts::default(),
             unpriced: Unpriced::default(),
+            prefill: None,
             canonical: matches!(provider.base_url, BaseUrl::Fixed(_) | BaseUrl::PerCustomer(_)),
         }
     }
@@ -145,6 +164,7 @@ impl AccountSettings {
         };
         let timeouts = timeouts(table).unwrap_or_default();
         let unpriced = Unpriced::read(table).unwrap_or_default();
+        let prefill = SaidPrefill::read(table);
         let canonical = table.get("canonical");
         let joins = canonical.as_ref().and_then(Value::switch);
 
@@ -177,6 +197,7 @@ impl AccountSettings {
             limits,
             timeouts,
             unpriced,
+            prefill,
             canonical: joins.unwrap_or(defaults.canonical),
             ..defaults
         })

@@ -158,6 +158,12 @@ pub const TABLES: &[TableReference] = &[
                 "Models without a price; under a budget they are always refused.",
             ),
             key(
+                "prefill",
+                PREFILL,
+                "as is known of the kind",
+                "How its models are told to go on with an answer that was begun elsewhere.",
+            ),
+            key(
                 "canonical",
                 "switch",
                 "true; false for local servers",
@@ -290,6 +296,7 @@ pub const TABLES: &[TableReference] = &[
             key("heartbeat_ms", "ms, 1000 to 600000", "the server's", "Silence before a comment line."),
             key("attempts_max", "1 to 16", "the server's", "Upstream attempts of one request."),
             key("hedge", "switch", "false", "Whether a second deployment is asked when the first is slow."),
+            key("resume", "switch", "false", "Whether a stream that breaks off is gone on with elsewhere."),
             key(
                 "strict",
                 "switch",
@@ -361,6 +368,7 @@ pub const TABLES: &[TableReference] = &[
 const PROXY: &str = "`http://host:port`, `{ env = \"NAME\" }` or `{ file = \"PATH\" }`";
 const KIND: &str = "`chat`, `completion` or `embedding`";
 const UNPRICED: &str = "`serve` or `refuse`";
+const PREFILL: &str = "`none`, `last_message`, `prefix`, `partial`, `continue_final_message`";
 const INPUT: KeyReference = key("input_usd_per_million", USD, "none", "Prompt tokens.");
 const OUTPUT: KeyReference = key("output_usd_per_million", USD, "none", "Generated tokens.");
 const REASONING: KeyReference =

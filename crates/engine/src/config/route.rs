@@ -36,6 +36,8 @@ pub struct Route {
     pub losses: LossPolicy,
     /// Whether a second deployment is asked when the first is slow.
     pub hedge: bool,
+    /// Whether a stream that breaks off is gone on with elsewhere.
+    pub resume: bool,
     /// What is tried when the targets have failed, by why.
     pub fallbacks: Fallbacks,
 }
@@ -77,6 +79,7 @@ impl Route {
             attempts_max: attempts_max(table),
             losses: losses(table),
             hedge: table.switch("hedge").unwrap_or(false),
+            resume: table.switch("resume").unwrap_or(false),
             fallbacks,
         };
         (route, placed)

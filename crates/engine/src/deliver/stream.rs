@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use tokio::time::{Instant, Sleep, sleep_until};
 use trunkline_domain::attempt::{Cause, UpstreamError};
+use trunkline_domain::resume::NotResumed;
 use trunkline_domain::{Error, ErrorKind};
 use trunkline_wire::codec::{Annotation, Codec, FrameClass};
 use trunkline_wire::frame::Frame;
@@ -20,8 +21,9 @@ use trunkline_wire::gemini::path::Framing;
 
 use super::headers;
 use crate::answer::{Answer, AnswerBody};
-use crate::execute::{Begun, Committed, Exchange, Head, Piece};
-use crate::request::{ReceiptWish, Request};
+use crate::execute::{Begun, Committed, Exchange, Head, Piece, Resumed, resume};
+use crate::request::{Outgoing, ReceiptWish, Request};
+use crate::resume::Transcript;
 use crate::translate::Output;
 
 /// A plan still being walked when the first heartbeat was due.
@@ -68,8 +70,23 @@ enum State {
     Waiting(Pending),
     /// The provider speaks.
     Relaying(Box<Relay>),
+    /// It broke off, and somebody else is asked to go on.
+    Resuming(Resuming),
     /// Everything was said.
     Ended,
+}
+
+/// Somebody being asked to go on with a stream that broke off.
+type Resuming = Pin<Box<dyn Future<Output = Box<Sequel>> + Send>>;
+
+/// What came of it.
+struct Sequel {
+    request: Request,
+    /// Why the stream broke off, for the caller.
+    error: Error,
+    result: Result<Resumed, NotResumed>,
+    /// Whether the caller's answers are translated, as the head that was sent says.
+    recast: bool,
 }
 
 struct Relay {
@@ -152,6 +169,13 @@ impl EventStream {
                     Poll::Pending => Poll::Pending,
                 },
                 State::Relaying(relay) => relay.exchange.poll_piece(context),
+                State::Resuming(resuming) => match resuming.as_mut().poll(context) {
+                    Poll::Ready(sequel) => {
+                        self.resumed(*sequel);
+                        continue;
+                    }
+                    Poll::Pending => Poll::Pending,
+                },
             };
             match progress {
                 Poll::Ready(piece) => self.take(piece),
@@ -239,6 +263,7 @@ impl EventStream {
             Piece::End(output) => self.complete(output),
             Piece::Cut => self.broken(&UpstreamError::of(Cause::Cut)),
             Piece::Malformed => self.broken(&UpstreamError::of(Cause::Malformed)),
+            Piece::Astray => self.broken(&UpstreamError::of(Cause::NotContinued)),
         }
     }
 
@@ -281,6 +306,8 @@ impl EventStream {
         if let Some(done) = exchange.succeed(&facts) {
             request.trail.push(done.receipt, done.cost);
         }
+        // Nothing broke off that could not be gone on with.
+        request.trail.not_resumed = None;
         if request.receipt == ReceiptWish::Full
             && let Some(event) = receipt_event(&request)
         {
@@ -298,19 +325,57 @@ impl EventStream {
         request.finish(head.status, head.ordinal);
     }
 
-    /// The provider's stream broke after it had begun: the caller is told in its own language.
+    /// The provider's stream broke after it had begun: somebody else goes on with it, where that is wished and can be;
+    /// otherwise the caller is told in its own language.
     fn broken(&mut self, error: &UpstreamError) {
         let State::Relaying(relay) = std::mem::replace(&mut self.state, State::Ended) else { return };
-        let Relay { mut request, exchange, .. } = *relay;
+        let Relay { mut request, head, exchange } = *relay;
         let public = public(error);
-        if let Some(done) = exchange.fail(error) {
+        let (done, transcript) = exchange.break_off(error);
+        if let Some(done) = done {
             request.trail.push(done.receipt, done.cost);
         }
+        let why = match (request.kept.take(), transcript) {
+            (Some(kept), Some(transcript)) if error.cause.fails_over() => {
+                self.state = State::Resuming(Box::pin(sequel(request, (kept, transcript), head, public)));
+                return;
+            }
+            (Some(_), Some(_)) if error.cause == Cause::NotContinued => Some(NotResumed::NotContinued),
+            (Some(_), Some(_)) => Some(NotResumed::Cause),
+            (Some(_), None) => Some(NotResumed::Answer),
+            (None, _) => request.trail.not_resumed,
+        };
+        request.trail.not_resumed = why;
         self.end_with(request, &public);
+    }
+
+    /// Somebody goes on with the stream, or nobody does.
+    fn resumed(&mut self, sequel: Sequel) {
+        self.state = State::Ended;
+        let Sequel { mut request, error, result, recast } = sequel;
+        match result {
+            Ok(Resumed { mut head, class, output, exchange }) => {
+                head.recast = recast;
+                if let Some(comment) = seam_comment(&request, &head) {
+                    self.send(comment);
+                }
+                self.state = State::Relaying(Box::new(Relay { request, head, exchange }));
+                self.event(class, output);
+            }
+            Err(why) => {
+                request.trail.not_resumed = Some(why);
+                self.end_with(request, &error);
+            }
+        }
     }
 
     fn end_with(&mut self, request: Request, error: &Error) {
         tracing::info!(request = %request.id, error = %error, "stream ended with an error");
+        if let Some(why) = request.trail.not_resumed
+            && let Some(comment) = request.codec.comment(&format!("x-trunkline-not-resumed={}", why.as_str()))
+        {
+            self.send(comment);
+        }
         self.send(request.codec.error_event(error));
         self.close();
         request.fail(200, error);
@@ -331,7 +396,7 @@ impl EventStream {
         let now = Instant::now();
         let due = match &self.state {
             State::Relaying(relay) => Some((self.last_content + relay.head.idle).min(relay.head.deadline)),
-            State::Waiting(_) | State::Ended => None,
+            State::Waiting(_) | State::Resuming(_) | State::Ended => None,
         };
         if due.is_some_and(|due| now >= due) {
             self.late(now);
@@ -389,6 +454,27 @@ fn closing_comment(request: &Request, head: &Head) -> Option<Bytes> {
         "x-trunkline-cost-usd={cost} x-trunkline-provider={} x-trunkline-model={} x-trunkline-attempts={attempts}",
         head.provider, head.model
     ))
+}
+
+/// Where another attempt goes on, for who reads the stream as it is.
+fn seam_comment(request: &Request, head: &Head) -> Option<Bytes> {
+    let seam = request.trail.seams.last()?;
+    request.codec.comment(&format!(
+        "x-trunkline-resumed attempt={} at_bytes={} overlap_bytes={} provider={} model={}",
+        seam.attempt, seam.at_bytes, seam.overlap_bytes, head.provider, head.model
+    ))
+}
+
+/// Asks somebody else to go on.
+async fn sequel(
+    mut request: Request,
+    (mut kept, transcript): (Box<Outgoing>, Transcript),
+    head: Head,
+    error: Error,
+) -> Box<Sequel> {
+    let result = resume(&mut request, &mut kept, transcript, head.deployment).await;
+    request.kept = Some(kept);
+    Box::new(Sequel { request, error, result, recast: head.recast })
 }
 
 fn receipt_event(request: &Request) -> Option<Bytes> {

@@ -68,7 +68,8 @@ pub(super) async fn begin(
         return Err(defect("the plan names a deployment that is not in its snapshot"));
     };
     let now_ms = request.core.clock.monotonic_ms();
-    let expected = prompt_estimate(&request.skim);
+    let skim = outgoing.skim(request);
+    let expected = prompt_estimate(skim);
     let choice = runtime.account.choose(&runtime.breakers, now_ms, expected);
     let place = choice.map_err(|rest| resting(rest, now_ms))?;
     let Some(credential) = runtime.account.credentials.get(place) else {
@@ -76,7 +77,7 @@ pub(super) async fn begin(
     };
     let grant = grant(credential, deadline).await?;
     let permit = runtime.account.rates.admit(now_ms, expected).map_err(|refusal| at_limit(&refusal))?;
-    let (hold, bound, clamped) = take_hold(request, deployment, candidate)?;
+    let (hold, bound, clamped) = take_hold(request, outgoing, deployment, candidate)?;
     let fitted = fit(request, outgoing, deployment, runtime, clamped).map_err(|fit| match fit {
         Fit::Not(error) => Miss::Unfit(error),
         Fit::Never(error) => Miss::Refused(error),
@@ -206,6 +207,7 @@ fn at_limit(refusal: &RateRefusal) -> Miss {
 /// Takes the hold; where the whole bound does not fit, asks for as much output as the budget has room for.
 fn take_hold(
     request: &Request,
+    outgoing: &Outgoing,
     deployment: &Deployment,
     candidate: &Candidate,
 ) -> Result<(Hold, NanoUsd, Option<u64>), Miss> {
@@ -216,6 +218,10 @@ fn take_hold(
         Ok(hold) => return Ok((hold, candidate.bound, None)),
         Err(refusal) => refusal,
     };
+    // Half of a rest is no answer either.
+    if outgoing.rest.is_some() {
+        return Err(Miss::Refused(over_budget(&refusal)));
+    }
     let room = refusal.limit.saturating_sub(refusal.settled).saturating_sub(refusal.held);
     let cap = affordable_output(deployment, &request.skim, room, now).filter(|cap| *cap >= CLAMP_MIN);
     let clamped = cap.and_then(|cap| {

@@ -15,6 +15,7 @@ use trunkline_wire::framing::Framer;
 
 use super::live::{Done, Live};
 use crate::health::Stake;
+use crate::resume::{Astray, Transcript};
 use crate::translate::{EventReader, Output, Reading, Whole};
 
 /// How long a finished stream may take to close before its connection is given up instead of reused.
@@ -89,6 +90,14 @@ pub enum Piece {
     Cut,
     /// Bytes that cannot be cut into frames.
     Malformed,
+    /// What should go on with an answer does something else.
+    Astray,
+}
+
+impl Piece {
+    fn of(read: Result<(FrameClass, Output), Astray>) -> Self {
+        read.map_or(Self::Astray, |(class, output)| Self::Event(class, output))
+    }
 }
 
 impl Exchange {
@@ -218,10 +227,36 @@ impl Exchange {
     }
 
     /// It failed.
-    pub fn fail(mut self, error: &UpstreamError) -> Option<Done> {
-        let open = self.open.take()?;
+    pub fn fail(self, error: &UpstreamError) -> Option<Done> {
+        self.break_off(error).0
+    }
+
+    /// It failed after it had begun: what became of it, and what its caller was told, where that was remembered.
+    pub(crate) fn break_off(mut self, error: &UpstreamError) -> (Option<Done>, Option<Transcript>) {
+        let Some(open) = self.open.take() else { return (None, None) };
         let facts = open.facts();
-        Some(open.live.fail(error, Some(&facts)))
+        let done = open.live.fail(error, Some(&facts));
+        let transcript = match open.reader {
+            Reader::Events(_, events) => events.into_transcript(),
+            Reader::Whole(_) => None,
+        };
+        (Some(done), transcript)
+    }
+
+    /// It goes on with the answer of this transcript: what its caller is told at once.
+    pub(super) fn attach(&mut self, transcript: Transcript) -> Output {
+        match &mut self.open {
+            Some(Open { reader: Reader::Events(_, events), .. }) => events.attach(transcript),
+            _ => Output::new(),
+        }
+    }
+
+    /// Bytes of a continuation that were cut because they repeat what was said.
+    pub(super) fn overlap(&self) -> u64 {
+        match &self.open {
+            Some(Open { reader: Reader::Events(_, events), .. }) => events.overlap().unwrap_or(0),
+            _ => 0,
+        }
     }
 }
 
@@ -242,8 +277,7 @@ impl Open {
             return Poll::Ready(Piece::Malformed);
         };
         let read = |events: &mut EventReader, frame| {
-            let (class, output) = events.frame(frame, reading, &live.recorder(reading.spoken()));
-            Poll::Ready(Piece::Event(class, output))
+            Poll::Ready(Piece::of(events.frame(frame, reading, &live.recorder(reading.spoken()))))
         };
         loop {
             match framer.next() {
@@ -317,7 +351,7 @@ impl Open {
                         return Some(self.facts());
                     }
                 }
-                Piece::End(_) | Piece::Cut | Piece::Malformed => return Some(self.facts()),
+                Piece::End(_) | Piece::Cut | Piece::Malformed | Piece::Astray => return Some(self.facts()),
             }
         }
     }

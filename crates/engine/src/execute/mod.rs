@@ -7,6 +7,7 @@ mod hedge;
 mod live;
 mod receive;
 mod refusal;
+mod resume;
 mod walk;
 
 use trunkline_domain::Error;
@@ -15,6 +16,7 @@ use trunkline_domain::attempt::UpstreamError;
 pub use exchange::{Exchange, Piece};
 pub use live::Done;
 pub use receive::{Begun, Committed, Head};
+pub(crate) use resume::{Resumed, resume};
 pub use walk::run;
 
 /// Why nothing was sent to a candidate.

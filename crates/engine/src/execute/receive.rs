@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use tokio::time::{Instant, timeout_at};
 use trunkline_domain::attempt::{Cause, UpstreamError};
-use trunkline_domain::plan::Deadlines;
+use trunkline_domain::plan::{Deadlines, DeploymentIx};
 use trunkline_routing::world::Deployment;
 use trunkline_wire::codec::{AnswerProblem, FrameClass};
 use trunkline_wire::framing::Framer;
@@ -46,6 +46,8 @@ pub struct Head {
     pub provider_name: &'static str,
     /// The canonical model.
     pub model: trunkline_domain::Text,
+    /// Who answers.
+    pub deployment: DeploymentIx,
     /// The attempt's ordinal.
     pub ordinal: u8,
     /// Whether the usage-only chunk was asked for by the gateway and is withheld.
@@ -94,6 +96,7 @@ pub(super) struct Arrived {
 
 struct Receiver<'a> {
     request: &'a Request,
+    place: DeploymentIx,
     deployment: &'a Deployment,
     deadlines: Deadlines,
     dispatched: Instant,
@@ -112,8 +115,9 @@ pub(super) async fn receive(
     let Some(deployment) = request.snapshot.offers.get(started.deployment) else {
         return Err(UpstreamError::of(Cause::Internal).into());
     };
-    let &mut Started { deadlines, dispatched, total, withhold_usage, .. } = started;
-    let receiver = Receiver { request, deployment, deadlines, dispatched, total, patience, withhold_usage };
+    let &mut Started { deployment: place, deadlines, dispatched, total, withhold_usage, .. } = started;
+    let receiver =
+        Receiver { request, place, deployment, deadlines, dispatched, total, patience, withhold_usage };
     receiver.commit(&mut started.exchange, &mut started.arrived).await
 }
 
@@ -174,6 +178,7 @@ impl Receiver<'_> {
             provider: self.deployment.provider.id,
             provider_name: self.deployment.provider.name,
             model: self.deployment.model().clone(),
+            deployment: self.place,
             ordinal: exchange.ordinal(),
             withhold_usage: self.withhold_usage,
             recast,
@@ -239,6 +244,7 @@ impl Receiver<'_> {
                 }
                 Piece::Cut => return Err(UpstreamError::of(Cause::Cut).into()),
                 Piece::Malformed => return Err(UpstreamError::of(Cause::Malformed).into()),
+                Piece::Astray => return Err(UpstreamError::of(Cause::NotContinued).into()),
             };
             match class {
                 FrameClass::Heartbeat => {}

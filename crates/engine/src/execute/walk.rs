@@ -251,7 +251,8 @@ impl Walk {
             | Cause::TotalTimeout
             | Cause::ClientClosed
             | Cause::Cancelled
-            | Cause::Internal => false,
+            | Cause::Internal
+            | Cause::NotContinued => false,
         };
         if !passes || self.left == 0 {
             return None;

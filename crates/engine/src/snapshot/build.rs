@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use trunkline_catalogue::{Catalogue, CatalogueError, Status, price_book};
-use trunkline_domain::{ModelName, Text};
-use trunkline_providers::spec::{AuthScheme, BaseUrl};
+use trunkline_domain::{ModelName, Text, UpstreamModel};
+use trunkline_providers::spec::{AuthScheme, BaseUrl, Prefill};
 use trunkline_routing::world::{self, Deployment, Naming, OfferState, OfferTable};
 use trunkline_upstream::auth::access::Access;
 use trunkline_upstream::auth::{self, AuthError};
@@ -17,7 +17,8 @@ use trunkline_upstream::origin::{Origin, OriginError, PoolClass};
 use super::access;
 use super::offers::{self, Found};
 use super::{Account, CloudRoots, Credential, Delivery, DeploymentRuntime, Limits, Snapshot};
-use crate::config::{Environment, Loaded, ReadyAccount};
+use crate::config::account::SaidPrefill;
+use crate::config::{AccountSettings, Environment, Loaded, ReadyAccount};
 use crate::health::{Breaker, Pace};
 
 /// The base URL of the provider inside this process.
@@ -119,7 +120,8 @@ pub fn build(parts: &Parts<'_>) -> Result<Snapshot, BuildError> {
     let routes = config.routes.iter().map(|route| (route.name.clone(), self::route(route))).collect();
     let delivery = config.routes.iter().map(|route| {
         let heartbeat = route.heartbeat.unwrap_or(limits.heartbeat);
-        (route.name.clone(), Delivery { annotate: route.annotate, heartbeat, losses: route.losses })
+        let (annotate, losses, resume) = (route.annotate, route.losses, route.resume);
+        (route.name.clone(), Delivery { losses, annotate, heartbeat, resume })
     });
     let corrections = config
         .models
@@ -330,8 +332,19 @@ fn deployment(parts: &Parts<'_>, ready: &ReadyAccount, found: Found) -> Deployme
         },
         priority: settings.priority,
         place: settings.region.clone(),
+        prefill: prefill(settings, &offer.upstream_id),
         offer,
         state,
+    }
+}
+
+/// How a deployment is told to go on with an answer: as the operator says, else as is known of provider and model.
+fn prefill(settings: &AccountSettings, model: &UpstreamModel) -> Option<Prefill> {
+    let spec = settings.provider;
+    match settings.prefill {
+        None => spec.prefill.filter(|_| spec.adapter.continues(model)),
+        Some(SaidPrefill::No) => None,
+        Some(SaidPrefill::By(mark)) => Some(Prefill { mark, ..spec.prefill.unwrap_or(Prefill::chat(mark)) }),
     }
 }
 

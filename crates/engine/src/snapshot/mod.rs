@@ -57,6 +57,7 @@ impl Snapshot {
             annotate: false,
             heartbeat: self.limits.heartbeat,
             losses: LossPolicy::default(),
+            resume: false,
         })
     }
 }
@@ -101,6 +102,8 @@ pub struct Delivery {
     pub annotate: bool,
     /// Silence after which a heartbeat is sent.
     pub heartbeat: Duration,
+    /// Whether a stream that breaks off is gone on with elsewhere.
+    pub resume: bool,
 }
 
 /// Bounds over everything that can grow. Each is a key of `[server.limits]`.

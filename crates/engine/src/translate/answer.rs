@@ -6,6 +6,7 @@ use bytes::Bytes;
 use smallvec::{SmallVec, smallvec};
 use trunkline_domain::chat::ChatRequest;
 use trunkline_domain::{Dialect, Text, Usage};
+use trunkline_wire::chat_codec_for;
 use trunkline_wire::codec::{AnswerFacts, AnswerProblem, Codec, ErrorWords, FrameClass, Skim, StreamTap};
 use trunkline_wire::frame::Frame;
 use trunkline_wire::quirks::Quirks;
@@ -13,6 +14,7 @@ use trunkline_wire::recast::{AnswerIdentity, CallerCodec, ChatCodec, Cut, Frames
 
 use super::names;
 use crate::minted::{Recorder, Witness};
+use crate::resume::{Astray, Continued, Seam, Transcript, Watch, Watched};
 
 /// Bytes for the caller: most frames give one piece.
 pub(crate) type Output = SmallVec<[Bytes; 2]>;
@@ -22,6 +24,8 @@ pub(crate) type Output = SmallVec<[Bytes; 2]>;
 pub(crate) struct Reading {
     quirks: Quirks,
     way: Way,
+    /// Set where the answer may be gone on with by another provider.
+    watch: Option<Arc<Watch>>,
 }
 
 #[derive(Clone)]
@@ -32,6 +36,14 @@ enum Way {
     Recast(Arc<Recast>),
     /// A number of tokens, in the dialect of both.
     Count(&'static dyn Codec),
+    /// The rest of an answer another provider began.
+    Rest(Arc<Rest>),
+}
+
+/// What it takes to go on with an answer.
+struct Rest {
+    provider: &'static dyn ChatCodec,
+    seam: Seam,
 }
 
 /// What it takes to recast an answer.
@@ -47,6 +59,12 @@ struct Recast {
 impl Recast {
     fn identity(&self) -> AnswerIdentity<'_> {
         AnswerIdentity { id: &self.id, model: &self.model, created: self.created, request: &self.request }
+    }
+
+    fn transcript(&self) -> Transcript {
+        let Self { id, model, created, .. } = self;
+        let introduction = Introduction { id: id.clone(), model: model.clone(), created: *created };
+        Transcript::new(self.caller, Arc::clone(&self.request), introduction)
     }
 }
 
@@ -64,12 +82,22 @@ pub(crate) struct Introduction {
 impl Reading {
     /// An answer in the caller's own dialect.
     pub(crate) fn relay(codec: &'static dyn Codec, quirks: Quirks) -> Self {
-        Self { quirks, way: Way::Relay(codec) }
+        Self { quirks, way: Way::Relay(codec), watch: None }
     }
 
     /// A number of tokens instead of an answer.
     pub(crate) fn count(codec: &'static dyn Codec) -> Self {
-        Self { quirks: Quirks::REFERENCE, way: Way::Count(codec) }
+        Self { quirks: Quirks::REFERENCE, way: Way::Count(codec), watch: None }
+    }
+
+    /// The rest of an answer that broke off, from the seam on.
+    pub(crate) fn rest(provider: &'static dyn ChatCodec, quirks: Quirks, seam: Seam) -> Self {
+        Self { quirks, way: Way::Rest(Arc::new(Rest { provider, seam })), watch: None }
+    }
+
+    /// The same, remembered while it is read so that another provider can go on with it.
+    pub(crate) fn watched(self, watch: Option<Arc<Watch>>) -> Self {
+        Self { watch, ..self }
     }
 
     /// An answer in another dialect.
@@ -82,8 +110,8 @@ impl Reading {
     ) -> Self {
         let Introduction { id, model, created } = introduction;
         let id = format!("{}{id}", caller.answer_id_prefix());
-        let way = Way::Recast(Arc::new(Recast { provider, caller, id, model, created, request }));
-        Self { quirks, way }
+        let recast = Recast { provider, caller, id, model, created, request };
+        Self { quirks, way: Way::Recast(Arc::new(recast)), watch: None }
     }
 
     /// Whether the answer is translated: then nothing of its head but its status is passed on.
@@ -96,16 +124,31 @@ impl Reading {
         match &self.way {
             Way::Relay(codec) | Way::Count(codec) => codec.dialect(),
             Way::Recast(recast) => recast.provider.dialect(),
+            Way::Rest(rest) => rest.provider.dialect(),
         }
     }
 
     /// Reads a streamed answer.
     pub(crate) fn events(&self, skim: &Skim) -> EventReader {
-        match &self.way {
-            Way::Relay(codec) | Way::Count(codec) => EventReader::Relay(codec.stream_tap(skim, &self.quirks)),
-            Way::Recast(recast) => {
-                let stream =
-                    StreamRecast::new(recast.provider, &self.quirks, recast.caller, &recast.identity());
+        let quirks = &self.quirks;
+        match (&self.way, &self.watch) {
+            (Way::Rest(rest), _) => {
+                EventReader::Continued(Box::new(Continued::new(rest.provider, quirks, rest.seam.clone())))
+            }
+            (Way::Relay(codec), Some(watch)) => {
+                let tap = codec.stream_tap(skim, quirks);
+                match chat_codec_for(codec.dialect()) {
+                    Some(chat) => EventReader::Watched(Box::new(Watched::relay(watch, tap, chat, quirks))),
+                    None => EventReader::Relay(tap),
+                }
+            }
+            (Way::Relay(codec) | Way::Count(codec), _) => EventReader::Relay(codec.stream_tap(skim, quirks)),
+            (Way::Recast(recast), Some(_)) => {
+                let told = recast.transcript();
+                EventReader::Watched(Box::new(Watched::recast(told, recast.provider, quirks)))
+            }
+            (Way::Recast(recast), None) => {
+                let stream = StreamRecast::new(recast.provider, quirks, recast.caller, &recast.identity());
                 EventReader::Recast(Box::new((stream, Frames::default(), Witness::default())))
             }
         }
@@ -132,6 +175,11 @@ impl Reading {
                 let body = recast.caller.encode_response(&response, &recast.identity(), &mut losses);
                 Ok(Whole { facts: AnswerFacts::of(&response), body, losses: names(losses.as_slice()) })
             }
+            // A rest is only ever streamed: there may be an error in it.
+            Way::Rest(rest) => {
+                let read = rest.provider.decode_response(&body, &self.quirks);
+                Err(read.err().unwrap_or(AnswerProblem::Malformed))
+            }
         }
     }
 
@@ -140,6 +188,7 @@ impl Reading {
         match &self.way {
             Way::Relay(codec) | Way::Count(codec) => codec.read_error(body),
             Way::Recast(recast) => recast.provider.read_error(body),
+            Way::Rest(rest) => rest.provider.read_error(body),
         }
     }
 }
@@ -161,6 +210,10 @@ pub(crate) enum EventReader {
     Relay(Box<dyn StreamTap>),
     /// Frames are translated.
     Recast(Box<(StreamRecast, Frames, Witness)>),
+    /// Either, and what they say is remembered.
+    Watched(Box<Watched>),
+    /// Frames go on where another stream broke off.
+    Continued(Box<Continued>),
 }
 
 impl EventReader {
@@ -170,13 +223,13 @@ impl EventReader {
         frame: Frame,
         reading: &Reading,
         recorder: &Recorder<'_>,
-    ) -> (FrameClass, Output) {
-        match self {
+    ) -> Result<(FrameClass, Output), Astray> {
+        if let (Self::Relay(_) | Self::Watched(_), Way::Relay(codec)) = (&*self, &reading.way) {
+            recorder.bytes(*codec, frame.data());
+        }
+        Ok(match self {
             Self::Relay(tap) => {
                 let class = tap.frame(&frame);
-                if let Way::Relay(codec) = reading.way {
-                    recorder.bytes(codec, frame.data());
-                }
                 (class, smallvec![frame.raw])
             }
             Self::Recast(recast) => {
@@ -185,6 +238,33 @@ impl EventReader {
                 witness.events(stream.events(), recorder);
                 (class, frames.take().collect())
             }
+            Self::Watched(watched) => watched.frame(frame),
+            Self::Continued(continued) => return continued.frame(&frame),
+        })
+    }
+
+    /// The stream goes on with the answer of this transcript: what its caller is told at once.
+    pub(crate) fn attach(&mut self, transcript: Transcript) -> Output {
+        match self {
+            Self::Continued(continued) => continued.attach(transcript),
+            Self::Relay(_) | Self::Recast(_) | Self::Watched(_) => Output::new(),
+        }
+    }
+
+    /// Bytes a continuation repeated, once that is known.
+    pub(crate) fn overlap(&self) -> Option<u64> {
+        match self {
+            Self::Continued(continued) => continued.overlap(),
+            Self::Relay(_) | Self::Recast(_) | Self::Watched(_) => None,
+        }
+    }
+
+    /// What the caller was told, where that was remembered.
+    pub(crate) fn into_transcript(self) -> Option<Transcript> {
+        match self {
+            Self::Watched(watched) => Some(watched.into_transcript()),
+            Self::Continued(continued) => continued.into_transcript(),
+            Self::Relay(_) | Self::Recast(_) => None,
         }
     }
 
@@ -198,6 +278,8 @@ impl EventReader {
                 stream.finish(frames)?;
                 Ok(frames.take().collect())
             }
+            Self::Watched(watched) => watched.finish(),
+            Self::Continued(continued) => continued.finish(),
         }
     }
 
@@ -206,6 +288,8 @@ impl EventReader {
         match self {
             Self::Relay(tap) => tap.facts(),
             Self::Recast(recast) => recast.0.facts(),
+            Self::Watched(watched) => watched.facts(),
+            Self::Continued(continued) => continued.facts(),
         }
     }
 }

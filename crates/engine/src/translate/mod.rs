@@ -11,8 +11,8 @@ mod request;
 use trunkline_domain::Text;
 use trunkline_wire::codec::Loss;
 
-pub(crate) use answer::{EventReader, Output, Reading, Whole};
-pub(crate) use request::{Fit, Fitted, fit};
+pub(crate) use answer::{EventReader, Introduction, Output, Reading, Whole};
+pub(crate) use request::{Fit, Fitted, fit, unnamed};
 
 /// The paths of losses, for headers and receipts.
 fn names(losses: &[Loss]) -> Vec<Text> {

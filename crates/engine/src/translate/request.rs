@@ -4,12 +4,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 use trunkline_domain::chat::ChatRequest;
 use trunkline_domain::{Error, ErrorKind, Operation, Text};
 use trunkline_providers::adapter::UpstreamRequest;
-use trunkline_providers::spec::{Answering, Api, Target};
+use trunkline_providers::spec::{Answering, Api, Prefill, PrefillMark, Target};
 use trunkline_routing::world::Deployment;
 use trunkline_wire::codec::{FieldError, Loss, RelayEdits, RelayTarget};
 use trunkline_wire::envelope::Envelope;
@@ -21,6 +22,7 @@ use super::answer::{Introduction, Reading};
 use super::names;
 use crate::minted::Keeper;
 use crate::request::{Outgoing, Request};
+use crate::resume::Rest;
 use crate::snapshot::DeploymentRuntime;
 
 /// A request that is fit to be sent.
@@ -59,7 +61,12 @@ pub(crate) fn fit(
     output_cap: Option<u64>,
 ) -> Result<Fitted, Fit> {
     let codec = request.codec;
-    let api = deployment.api(request.operation, codec.dialect()).ok_or_else(|| {
+    let prefill = match &outgoing.rest {
+        None => None,
+        Some(_) => deployment.continuing_api(codec.dialect()),
+    };
+    let api = prefill.map(|(api, _)| api).or_else(|| deployment.api(request.operation, codec.dialect()));
+    let api = api.ok_or_else(|| {
         Fit::Never(Error::new(
             ErrorKind::Internal,
             "a defect of the gateway: the plan names a deployment that does not do the operation",
@@ -69,7 +76,9 @@ pub(crate) fn fit(
     let headers = if spoken { outgoing.headers.clone() } else { plain_headers() };
     let mut upstream = UpstreamRequest { path: api.path.to_owned(), headers, edits: Vec::new() };
     let keeper = Keeper::new(&request.core.minted, request.key.facts.organisation);
-    let made = if spoken {
+    let made = if let (Some(rest), Some((_, prefill))) = (&outgoing.rest, prefill) {
+        continued(request, rest, (deployment, prefill), &mut upstream)?
+    } else if spoken {
         relay(request, outgoing, (deployment, keeper), output_cap, &mut upstream)?
     } else {
         recast(request, outgoing, (deployment, keeper), api, output_cap)?
@@ -139,7 +148,7 @@ fn relay<'a>(
         reading: match request.operation {
             Operation::CountTokens => Reading::count(codec),
             Operation::Chat | Operation::TextCompletion | Operation::Embeddings => {
-                Reading::relay(codec, *quirks)
+                Reading::relay(codec, *quirks).watched(outgoing.watch.clone())
             }
         },
     })
@@ -174,22 +183,83 @@ fn recast<'a>(
     let body =
         provider.encode_request(&chat, &target, &mut losses).map_err(|error| Fit::Not(refused(error)))?;
     check(request, losses.as_slice(), deployment)?;
-    let envelope = Envelope::parse(body).map_err(|error| {
-        let message = "a defect of the gateway: the translated request cannot be read";
-        Fit::Never(Error::new(ErrorKind::Internal, message).because(error))
-    })?;
-    let introduction = Introduction {
-        id: request.id.0.simple().to_string(),
-        model: deployment.model().clone(),
-        created: request.arrived_at.0 / 1_000,
-    };
+    let envelope = written(body)?;
+    let introduction = introduction(request, deployment);
     Ok(Made {
         envelope: Cow::Owned(envelope),
         recast: Some(Text::from(format!("recast:{}->{}", from.as_str(), to.as_str()))),
         losses: names(losses.as_slice()),
         withhold_usage: false,
-        reading: Reading::recast(caller, provider, *quirks, introduction, chat),
+        reading: Reading::recast(caller, provider, *quirks, introduction, chat)
+            .watched(outgoing.watch.clone()),
     })
+}
+
+/// The rest of an answer that broke off: the request, and the answer so far as its last message. Written anew whatever
+/// the dialect, since a message is added.
+fn continued<'a>(
+    request: &Request,
+    rest: &Rest,
+    (deployment, prefill): (&Deployment, Prefill),
+    upstream: &mut UpstreamRequest,
+) -> Result<Made<'a>, Fit> {
+    let (from, to) = (request.codec.dialect(), prefill.dialect);
+    let Some(provider) = chat_codec_for(to) else {
+        let message = "a defect of the gateway: the dialect that is to go on with an answer is no chat";
+        return Err(Fit::Never(Error::new(ErrorKind::Internal, message)));
+    };
+    let quirks = &deployment.provider.quirks;
+    let target = EncodeTarget {
+        model: deployment.offer.upstream_id.as_str(),
+        quirks,
+        stream: true,
+        output_cap: None,
+        output_max: deployment.offer.output_max,
+        minter: None,
+    };
+    let mut losses = Losses::default();
+    let body = provider
+        .encode_request(&rest.request(prefill.mark), &target, &mut losses)
+        .map_err(|error| Fit::Not(refused(error)))?;
+    check(request, losses.as_slice(), deployment)?;
+    let envelope = written(body)?;
+    if let PrefillMark::Fields(fields) = prefill.mark {
+        let set = |(field, value): &(&'static str, bool)| {
+            Edit::set(&envelope, field, EditValue::json(if *value { "true" } else { "false" }))
+        };
+        upstream.edits.extend(fields.iter().map(set));
+    }
+    if let Some(path) = prefill.path {
+        path.clone_into(&mut upstream.path);
+    }
+    Ok(Made {
+        envelope: Cow::Owned(envelope),
+        recast: Some(Text::from(format!("resume:{}->{}", from.as_str(), to.as_str()))),
+        losses: names(losses.as_slice()),
+        withhold_usage: false,
+        reading: Reading::rest(provider, *quirks, rest.seam.clone()),
+    })
+}
+
+fn written(body: Bytes) -> Result<Envelope, Fit> {
+    Envelope::parse(body).map_err(|error| {
+        let message = "a defect of the gateway: the translated request cannot be read";
+        Fit::Never(Error::new(ErrorKind::Internal, message).because(error))
+    })
+}
+
+/// What a translated answer is called.
+fn introduction(request: &Request, deployment: &Deployment) -> Introduction {
+    Introduction { model: deployment.model().clone(), ..unnamed(request) }
+}
+
+/// What an answer is called that does not say so itself.
+pub(crate) fn unnamed(request: &Request) -> Introduction {
+    Introduction {
+        id: request.id.0.simple().to_string(),
+        model: request.skim.model.clone(),
+        created: request.arrived_at.0 / 1_000,
+    }
 }
 
 /// What crosses to a provider of another dialect: nothing of the caller's.
@@ -214,7 +284,11 @@ fn check(request: &Request, losses: &[Loss], deployment: &Deployment) -> Result<
 
 impl Outgoing {
     /// The caller's body as a canonical chat, read once for all attempts.
-    fn chat(&self, caller: &dyn CallerCodec, request: &Request) -> Result<Arc<ChatRequest>, &FieldError> {
+    pub(crate) fn chat(
+        &self,
+        caller: &dyn CallerCodec,
+        request: &Request,
+    ) -> Result<Arc<ChatRequest>, &FieldError> {
         let decoded = self.decoded.get_or_init(|| {
             let mut chat = caller.decode_request(&self.envelope)?;
             // Where the dialect says these in the path, the body does not.

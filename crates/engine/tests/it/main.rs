@@ -25,6 +25,8 @@ mod patience;
 mod recast;
 mod relay;
 #[cfg(test)]
+mod resume;
+#[cfg(test)]
 mod rig;
 #[cfg(test)]
 mod streams;

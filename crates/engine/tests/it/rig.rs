@@ -13,7 +13,7 @@ use trunkline_catalogue::Catalogue;
 use trunkline_domain::access::{Budget, BudgetWindow, RateLimits};
 use trunkline_domain::attempt::Origin;
 use trunkline_domain::id::{OrganisationId, RequestId};
-use trunkline_domain::ledger::AttemptEntry;
+use trunkline_domain::ledger::{AttemptEntry, RequestRecord};
 use trunkline_domain::{Dialect, Error, NanoUsd, Secret, TenantScope};
 use trunkline_engine::answer::AnswerBody;
 use trunkline_engine::clock::SystemClock;
@@ -187,6 +187,12 @@ impl Rig {
     pub async fn rows_of(&self, request: RequestId) -> Vec<AttemptEntry> {
         self.engine.core().journal.flush(Duration::from_secs(10)).await.unwrap();
         self.store.attempts(TenantScope::Installation, request).await.unwrap()
+    }
+
+    /// The record of one request.
+    pub async fn record(&self, request: RequestId) -> RequestRecord {
+        self.engine.core().journal.flush(Duration::from_secs(10)).await.unwrap();
+        self.store.request(TenantScope::Installation, request).await.unwrap().unwrap()
     }
 
     /// Nothing is held once everything has ended.

@@ -20,6 +20,7 @@ pub fn deployment(account: &str, upstream: &str, model: &str, input_usd: &str) -
     let output = PricePerMillion(input.0 * 4);
     let provider = registry::by_id("custom").unwrap();
     Deployment {
+        prefill: None,
         label: Text::from(format!("{account}/{upstream}")),
         account: Text::from(account),
         provider,

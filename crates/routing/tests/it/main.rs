@@ -12,3 +12,5 @@ mod house;
 mod names;
 #[cfg(test)]
 mod orders;
+#[cfg(test)]
+mod resume;

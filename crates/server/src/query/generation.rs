@@ -78,6 +78,7 @@ struct Generation<'a> {
     model_asked: &'a str,
     first_content_ms: Option<u64>,
     losses: &'a [trunkline_domain::Text],
+    seams: &'a [trunkline_domain::resume::Seam],
 }
 
 /// One attempt, failed ones too.
@@ -149,6 +150,7 @@ impl<'a> Generation<'a> {
             model_asked: record.model_asked.as_str(),
             first_content_ms: settlement.and_then(|settlement| settlement.first_content_ms),
             losses: &record.losses,
+            seams: &record.seams,
         }
     }
 }

@@ -129,7 +129,7 @@ pub(crate) fn write_payer(values: &mut Values, payer: &Payer) {
         .id(payer.key.0)
         .text_or_null(payer.end_user.as_ref())
         .text_or_null(payer.session.as_ref())
-        .texts(&payer.tags)
+        .list(&payer.tags)
         .text_or_null(payer.experiment.as_ref())
         .text_or_null(payer.variant.as_ref());
 }
@@ -142,7 +142,7 @@ pub(crate) fn read_payer(columns: &mut Columns<'_>) -> Result<Payer> {
         key: KeyId(columns.id()?),
         end_user: columns.text_or_null()?,
         session: columns.text_or_null()?,
-        tags: columns.texts()?,
+        tags: columns.list()?,
         experiment: columns.text_or_null()?,
         variant: columns.text_or_null()?,
     })

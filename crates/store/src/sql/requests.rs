@@ -17,7 +17,16 @@ use crate::error::{Result, store_error};
 /// The payer comes last, so that a record without one is known before it is read.
 static COLUMNS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     let mut columns = vec!["request_id", "operation", "streamed", "model_asked", "client_request_id"];
-    columns.extend(["arrived_at", "total_ms", "attempts", "final_attempt", "status", "error", "losses"]);
+    columns.extend([
+        "arrived_at",
+        "total_ms",
+        "attempts",
+        "final_attempt",
+        "status",
+        "error",
+        "losses",
+        "seams",
+    ]);
     columns.extend(PAYER_COLUMNS);
     columns
 });
@@ -59,7 +68,8 @@ fn write(values: &mut Values, record: &&RequestRecord) {
         .integer_or_null(record.final_attempt.map(i64::from))
         .integer(i64::from(record.status))
         .text_or_null(record.error.as_ref())
-        .texts(&record.losses);
+        .list(&record.losses)
+        .list(&record.seams);
     match &record.payer {
         Some(payer) => write_payer(values, payer),
         None => PAYER_COLUMNS.iter().for_each(|_| {
@@ -84,7 +94,8 @@ fn read(row: &SqliteRow) -> Result<RequestRecord> {
         final_attempt: columns.number_or_null()?,
         status: columns.number()?,
         error: columns.text_or_null()?,
-        losses: columns.texts()?,
+        losses: columns.list()?,
+        seams: columns.list()?,
     };
     if has_payer {
         record.payer = Some(read_payer(&mut columns)?);

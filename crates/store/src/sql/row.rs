@@ -83,7 +83,7 @@ impl<'r> Columns<'r> {
         self.value::<Option<&[u8]>>()?.map(exact).transpose().map(|bytes| bytes.map(Uuid::from_bytes))
     }
 
-    pub(crate) fn texts(&mut self) -> Result<Vec<Text>> {
+    pub(crate) fn list<T: DeserializeOwned>(&mut self) -> Result<Vec<T>> {
         self.value::<Option<&str>>()?.map_or_else(|| Ok(Vec::new()), from_json)
     }
 

@@ -140,9 +140,9 @@ impl Values {
         self.add(integer)
     }
 
-    /// Texts as a JSON array; none as NULL, as nearly all rows have none.
-    pub(crate) fn texts(&mut self, texts: &[Text]) -> &mut Self {
-        if texts.is_empty() { self.integer_or_null(None) } else { self.json(texts) }
+    /// A list as a JSON array; none as NULL, as nearly all rows have none.
+    pub(crate) fn list<T: Serialize>(&mut self, list: &[T]) -> &mut Self {
+        if list.is_empty() { self.integer_or_null(None) } else { self.json(list) }
     }
 
     fn json<T: Serialize + ?Sized>(&mut self, value: &T) -> &mut Self {

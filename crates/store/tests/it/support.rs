@@ -9,6 +9,7 @@ use trunkline_domain::id::{AttemptId, KeyId, OrganisationId, RequestId, TeamId, 
 use trunkline_domain::ledger::{
     AttemptEntry, AttemptOpening, Correction, EntryState, Payer, RequestRecord, Settlement,
 };
+use trunkline_domain::resume::Seam;
 use trunkline_domain::usage::Units;
 use trunkline_domain::{
     ModelName, NanoUsd, Operation, TenantScope, Text, UnixMs, UpstreamModel, Usage, UsageSource,
@@ -170,6 +171,7 @@ pub(crate) fn record(request: RequestId, payer: Option<Payer>, arrived_at: UnixM
         status: 200,
         error: Some(Text::from("upstream_cut")),
         losses: vec![Text::from("logit_bias")],
+        seams: vec![Seam { attempt: 2, at_bytes: 137, overlap_bytes: 12 }],
     }
 }
 

@@ -82,6 +82,8 @@ pub struct Answer {
     pub interval_ms: u64,
     /// Whether usage is reported.
     pub usage: Usage,
+    /// What is made of an answer the request has begun: a last message of the assistant's.
+    pub begun: Begun,
 }
 
 impl Default for Answer {
@@ -91,8 +93,22 @@ impl Default for Answer {
             first_content_ms: 0,
             interval_ms: 0,
             usage: Usage::Honest,
+            begun: Begun::Anew,
         }
     }
+}
+
+/// What is made of an answer that the request has begun.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Begun {
+    /// Nothing: the text is said from its beginning.
+    #[default]
+    Anew,
+    /// The text is gone on with where the request leaves off; where it does not begin so, as for [`Anew`](Self::Anew).
+    GoesOn,
+    /// The same, after so many of its last characters have been said again.
+    Repeats(usize),
 }
 
 /// Whether usage is reported.
@@ -151,6 +167,11 @@ impl Script {
     /// A correct answer with this text.
     pub fn says(text: &str) -> Self {
         Self::answers(Answer { text: text.to_owned(), ..Answer::default() })
+    }
+
+    /// A correct answer with this text, which a request may have begun.
+    pub fn goes_on(text: &str, begun: Begun) -> Self {
+        Self::answers(Answer { text: text.to_owned(), begun, ..Answer::default() })
     }
 
     /// A correct answer at a pace.

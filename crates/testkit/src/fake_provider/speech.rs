@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::script;
+use super::script::{self, Begun};
 
 /// What is thought before an answer, where thinking is asked for.
 const THOUGHT: &str = "The words must be counted first.";
@@ -27,6 +27,8 @@ pub(crate) struct Wanted {
     pub(crate) stops: Vec<String>,
     /// Whether it is thought about.
     pub(crate) thinks: bool,
+    /// What the request has begun it with.
+    pub(crate) begun: Option<String>,
 }
 
 /// An answer, in words.
@@ -83,18 +85,37 @@ pub(crate) fn speech(wanted: &Wanted, script: &script::Answer) -> Speech {
     let thought = if wanted.thinks { say(THOUGHT) } else { Vec::new() };
     let mut finish = Finish::Said;
     let (content, calls) = if wanted.calls.is_empty() {
-        let text = wanted.formatted.as_ref().unwrap_or(&script.text);
+        let text = wanted.formatted.as_deref().unwrap_or_else(|| rest(wanted, script));
         let (text, stop) = stopped(text, &wanted.stops);
         if let Some(stop) = stop {
             finish = Finish::Stopped(stop.clone());
         }
-        (say(text), Vec::new())
+        let mut said = say(text);
+        // Words have the white space after them: what a rest begins with goes with its first.
+        let blank = text.get(..text.len() - text.trim_start().len()).unwrap_or_default();
+        if let Some(first) = said.first_mut() {
+            first.insert_str(0, blank);
+        }
+        (said, Vec::new())
     } else {
         finish = Finish::Calls;
         let calls = wanted.calls.iter().map(|(name, arguments)| (name.clone(), say(arguments)));
         (Vec::new(), calls.collect())
     };
     Speech { thought, content, calls, finish: if capped { Finish::Capped } else { finish } }
+}
+
+/// What is left to say.
+fn rest<'a>(wanted: &Wanted, script: &'a script::Answer) -> &'a str {
+    let begun = wanted.begun.as_deref().filter(|begun| script.text.starts_with(begun)).unwrap_or_default();
+    let from = match script.begun {
+        Begun::Anew => 0,
+        Begun::GoesOn => begun.len(),
+        Begun::Repeats(characters) => {
+            begun.char_indices().rev().take(characters).last().map_or(begun.len(), |(at, _)| at)
+        }
+    };
+    script.text.get(from..).unwrap_or_default()
 }
 
 /// A text up to the first of the stops, and which it was.

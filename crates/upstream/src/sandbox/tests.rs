@@ -344,6 +344,24 @@ async fn a_cut_answer_breaks_off_without_a_terminal_event() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_that_was_begun_is_gone_on_with() {
+    let content =
+        |answer: &Answered| answer.json()["choices"][0]["message"]["content"].as_str().unwrap().to_owned();
+    let whole = content(&chat(&asks("echo-small", &json!({}))).await);
+    let words: Vec<&str> = whole.split_inclusive(' ').collect();
+    for said in 1..words.len() {
+        let own = words.split_at(said).0.concat();
+        for begun in [own.replace("echo-small", "cut"), own] {
+            let mut body = asks("echo-small", &json!({}));
+            let turn = json!({ "role": "assistant", "content": begun.trim_end() });
+            body["messages"].as_array_mut().unwrap().push(turn);
+            let rest = content(&chat(&body).await);
+            assert_eq!(format!("{}{rest}", begun.trim_end()).replace("/cut", "/echo-small"), whole);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn completions_answer_every_prompt_streamed_as_buffered() {
     let sandbox = Sandbox::new(7);
     let body =

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::answer::Thought;
 use super::ask::{ChatAsk, Format};
 use super::chance::Chance;
-use super::model::{Behaviour, Length, SandboxModel};
+use super::model::{Behaviour, Length, MODELS, SandboxModel};
 use super::{schema, tokens};
 
 /// Characters of the question that are repeated.
@@ -24,7 +24,10 @@ from a real model, give the gateway a provider's key or the address of a local s
 pub(super) fn chat(ask: &ChatAsk, chance: &mut Chance) -> Thought {
     let model = ask.text.model;
     let content = match &ask.format {
-        Format::Text => chat_text(ask, chance),
+        Format::Text => {
+            let content = chat_text(ask, chance);
+            ask.begun.as_deref().and_then(|begun| rest(&content, begun, model)).unwrap_or(content)
+        }
         Format::JsonObject => {
             json!({ "simulated": true, "model": model.id, "question": shortened(&ask.question) }).to_string()
         }
@@ -57,6 +60,16 @@ fn chat_text(ask: &ChatAsk, chance: &mut Chance) -> String {
         tool.unwrap_or_default(),
         shortened(&ask.question),
     )
+}
+
+/// What is left of a model's text for who has said its beginning, be it under another model's name. `None` where it begins
+/// otherwise.
+fn rest(text: &str, begun: &str, model: &SandboxModel) -> Option<String> {
+    let own = format!("sandbox/{};", model.id);
+    let begun = MODELS
+        .iter()
+        .fold(begun.to_owned(), |begun, other| begun.replacen(&format!("sandbox/{};", other.id), &own, 1));
+    text.strip_prefix(begun.as_str()).map(str::to_owned)
 }
 
 /// A completion of a bare text.

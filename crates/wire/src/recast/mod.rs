@@ -30,7 +30,7 @@ use crate::quirks::Quirks;
 
 pub use frames::Frames;
 pub use loss::{LOSSES_MAX, LossPolicy, Losses, Tolerance};
-pub use stream::StreamRecast;
+pub use stream::{StreamReading, StreamRecast};
 
 /// One chat dialect, seen from its callers: their requests are read and their answers written. A dialect that providers
 /// are only ever relayed to needs no more.

@@ -4,6 +4,7 @@
 
 use proptest::prelude::*;
 use trunkline_domain::NanoUsd;
+use trunkline_domain::resume::Seam;
 
 use super::*;
 use crate::samples;
@@ -97,6 +98,8 @@ proptest! {
         let mut record = samples::request(u128::MAX);
         (record.payer, record.losses) = (Some(opening.payer.clone()), opening.payer.tags.clone());
         (record.client_request_id, record.error) = (Some(text(4)), Some(text(5)));
+        // As many as a request can have attempts after its first, in the longest text that is gone on with.
+        record.seams = vec![Seam { attempt: 16, at_bytes: 1 << 20, overlap_bytes: 256 }; 15];
         bytes.clear();
         prop_assert!(append_request(&mut bytes, &record).unwrap() <= REQUEST_BYTES_MAX);
     }

@@ -58,6 +58,13 @@ impl Accepted for Asked {
     }
 }
 
+/// The text of a last message of the assistant's.
+fn begun(body: &Map<String, Value>) -> Option<String> {
+    let last = body.get("messages")?.as_array()?.last()?;
+    let content = last.get("content").filter(|_| last["role"] == "assistant")?;
+    content.as_str().or_else(|| content.pointer("/0/text")?.as_str()).map(str::to_owned)
+}
+
 impl MessageAsked {
     /// Reads a body that was found in order.
     pub(super) fn read(body: &Map<String, Value>) -> Self {
@@ -75,6 +82,7 @@ impl MessageAsked {
             formatted: schema.map(|schema| sample(schema).to_string()),
             stops: stops.filter_map(Value::as_str).map(str::to_owned).collect(),
             thinks: matches!(kind.as_str(), "enabled" | "adaptive"),
+            begun: begun(body),
         };
         Self {
             model: text(body.get("model")),

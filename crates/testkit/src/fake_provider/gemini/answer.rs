@@ -72,6 +72,7 @@ impl ContentAsked {
                 .map(str::to_owned)
                 .collect(),
             thinks: thinking.is_some() && budget != Some(0),
+            begun: None,
         };
         Self {
             model: model.to_owned(),

@@ -21,6 +21,8 @@ pub(in crate::sandbox) struct ChatAsk {
     pub(in crate::sandbox) question: String,
     /// What a tool answered, if that is the last message.
     pub(in crate::sandbox) tool_result: Option<String>,
+    /// The answer so far, if the last message is the assistant's.
+    pub(in crate::sandbox) begun: Option<String>,
     /// The tools to call now.
     pub(in crate::sandbox) calls: Vec<Tool>,
     pub(in crate::sandbox) format: Format,
@@ -56,13 +58,15 @@ pub(in crate::sandbox) fn chat(body: &Map<String, Value>) -> Result<ChatAsk, Api
     if field::boolean(body, "parallel_tool_calls")? == Some(false) {
         calls.truncate(1);
     }
-    Ok(ChatAsk { text, question: said.question, tool_result: said.tool_result, calls, format })
+    let Said { question, tool_result, begun, .. } = said;
+    Ok(ChatAsk { text, question, tool_result, begun, calls, format })
 }
 
 #[derive(Default)]
 struct Said {
     question: String,
     tool_result: Option<String>,
+    begun: Option<String>,
     tokens: u64,
 }
 
@@ -86,6 +90,7 @@ fn messages(body: &Map<String, Value>) -> Result<Said, ApiError> {
         content.tokens += called(message);
         said.tokens += content.tokens;
         said.tool_result = (role == "tool").then(|| content.text.clone());
+        said.begun = (role == "assistant").then(|| content.text.clone());
         if role == "user" {
             said.question = content.text;
         }

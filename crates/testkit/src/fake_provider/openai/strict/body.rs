@@ -49,6 +49,7 @@ pub(super) fn text(setup: &Setup, body: &[u8], known: &[Field], findings: &mut F
     }
     if let Some(said) = body.get("messages") {
         asked.prompt_tokens = messages::messages(said, findings);
+        asked.wanted.begun = messages::begun(said);
         asked.wanted.formatted = formatted(&body);
         let tools = body.get("tools").unwrap_or(&Value::Null);
         asked.wanted.calls = messages::tools(tools, body.get("tool_choice"), findings);

@@ -15,6 +15,13 @@ pub(super) fn messages(messages: &Value, findings: &mut Findings) -> u64 {
     all.map(|(index, message)| one_message(message, &format!("messages[{index}]"), findings)).sum()
 }
 
+/// The text of a last message of the assistant's.
+pub(super) fn begun(messages: &Value) -> Option<String> {
+    let last = messages.as_array()?.last()?;
+    let content = last.get("content").filter(|_| last["role"] == "assistant")?;
+    content.as_str().or_else(|| content.pointer("/0/text")?.as_str()).map(str::to_owned)
+}
+
 fn one_message(message: &Value, path: &str, findings: &mut Findings) -> u64 {
     let role = message.get("role").and_then(Value::as_str).unwrap_or_default();
     if !matches!(role, "developer" | "system" | "user" | "assistant" | "tool" | "function") {
