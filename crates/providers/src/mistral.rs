@@ -7,8 +7,11 @@
 //! <https://github.com/editor-code-assistant/eca/issues/231>; errors, flat and without an `error` object:
 //! <https://docs.mistral.ai/resources/error-glossary>; the host: client-python `README.md`.
 
+use trunkline_domain::attempt::Cause;
 use trunkline_wire::quirks::{Quirks, StreamUsage};
 
+use crate::classify::rule::Says::{Code, Start};
+use crate::classify::rule::{Errors, rule};
 use crate::spec::{Api, BaseUrl, Proof, ProviderSpec};
 
 /// Mistral AI.
@@ -21,6 +24,7 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     base_url: BaseUrl::Fixed("https://api.mistral.ai/v1"),
     env: &["MISTRAL_API_KEY"],
     apis: &[Api::CHAT, Api::EMBEDDINGS],
+    errors: ERRORS,
     quirks: Quirks {
         unsupported: &[
             "audio",
@@ -44,4 +48,16 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     },
     proof: Proof::Proven,
     ..ProviderSpec::COMPATIBLE
+};
+
+const ERRORS: Errors = Errors {
+    words: &[
+        rule(
+            Start("service tier capacity exceeded"),
+            Cause::Overloaded,
+            "https://github.com/continuedev/continue/issues/6185",
+        ),
+        rule(Code("rate_limited"), Cause::RateLimited, "https://github.com/raycast/extensions/issues/31107"),
+    ],
+    ..Errors::SHARED
 };

@@ -8,11 +8,11 @@
 //! <https://openrouter.ai/docs/api_reference/streaming> (comments; closing stops the bill at some of its providers
 //! only, so here it goes on).
 
-use trunkline_domain::attempt::{Cause, UpstreamError};
+use trunkline_domain::attempt::Cause;
 use trunkline_wire::quirks::{Quirks, StreamUsage};
 
-use crate::adapter::{Adapter, ErrorAnswer};
-use crate::classify::default_classify;
+use crate::classify::rule::Says::{End, Start};
+use crate::classify::rule::{Errors, rule};
 use crate::spec::{Api, BaseUrl, Proof, ProviderSpec};
 
 /// OpenRouter.
@@ -30,21 +30,22 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
         understands: &["models", "provider", "session_id", "usage"],
         ..Quirks::REFERENCE
     },
-    adapter: &OpenRouter,
+    // A 403 is a refused prompt or a key without the right; only the former begins like this.
+    errors: Errors {
+        words: &[
+            rule(
+                Start("request blocked:"),
+                Cause::ContentBlocked,
+                "https://openrouter.ai/docs/api/reference/errors-and-debugging",
+            ),
+            rule(
+                End("is not a valid model id"),
+                Cause::ModelNotFound,
+                "https://github.com/MuiseDestiny/zotero-gpt/issues/483",
+            ),
+        ],
+        ..Errors::SHARED
+    },
     proof: Proof::Proven,
     ..ProviderSpec::COMPATIBLE
 };
-
-struct OpenRouter;
-
-impl Adapter for OpenRouter {
-    /// A 403 is a refused prompt or a key without the right; only the former begins like this.
-    fn classify(&self, answer: &ErrorAnswer<'_>) -> UpstreamError {
-        let error = default_classify(answer);
-        let blocked = error.message.as_deref().is_some_and(|message| message.starts_with("Request blocked:"));
-        if blocked && error.cause == Cause::Forbidden {
-            return UpstreamError { cause: Cause::ContentBlocked, ..error };
-        }
-        error
-    }
-}

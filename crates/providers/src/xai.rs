@@ -6,8 +6,11 @@
 //! (`max_completion_tokens`, `stream_options`) and at <https://docs.x.ai/developers/debugging> (statuses),
 //! <https://docs.x.ai/developers/cost-tracking> (`usage.cost_in_usd_ticks`).
 
+use trunkline_domain::attempt::Cause;
 use trunkline_wire::quirks::{Quirks, UsageConvention};
 
+use crate::classify::rule::Says::{Start, StartAnd};
+use crate::classify::rule::{Errors, rule};
 use crate::spec::{BaseUrl, Proof, ProviderSpec};
 
 /// xAI.
@@ -19,7 +22,25 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     docs: "https://docs.x.ai",
     base_url: BaseUrl::Fixed("https://api.x.ai/v1"),
     env: &["XAI_API_KEY"],
+    errors: ERRORS,
     quirks: Quirks { usage: UsageConvention::ReasoningApart, ..Quirks::REFERENCE },
     proof: Proof::Proven,
     ..ProviderSpec::COMPATIBLE
+};
+
+/// What the account lacks is said in a 403, and in a 429 that no waiting cures.
+const ERRORS: Errors = Errors {
+    words: &[
+        rule(
+            Start("you have run out of credits"),
+            Cause::CreditsExhausted,
+            "https://github.com/Wei-Shaw/sub2api/issues/4069",
+        ),
+        rule(
+            StartAnd("your team ", "has either used all available credits"),
+            Cause::CreditsExhausted,
+            "https://github.com/continuedev/continue/issues/10373",
+        ),
+    ],
+    ..Errors::SHARED
 };

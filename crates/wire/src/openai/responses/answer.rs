@@ -138,5 +138,6 @@ pub(super) fn words_of_event(event: &[u8]) -> Option<ErrorWords> {
         kind: code.clone(),
         code,
         param: name(event.param.as_ref()),
+        ..ErrorWords::default()
     })
 }
