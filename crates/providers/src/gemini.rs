@@ -25,7 +25,12 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     base_url: BaseUrl::Fixed("https://generativelanguage.googleapis.com/v1beta"),
     env: &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
     auth: AuthScheme::Header("x-goog-api-key"),
-    apis: &[Api { operation: Operation::Chat, dialect: Dialect::GeminiGenerate, path: "/models" }],
+    apis: &[
+        Api { operation: Operation::Chat, dialect: Dialect::GeminiGenerate, path: "/models" },
+        // What others are translated to comes first.
+        Api { operation: Operation::Embeddings, dialect: Dialect::GeminiBatchEmbed, path: EMBED_MANY },
+        Api { operation: Operation::Embeddings, dialect: Dialect::GeminiEmbed, path: EMBED_ONE },
+    ],
     quirks: Quirks::REFERENCE,
     // Its listing names models under `models`, as `models/…`: another shape than any known here.
     listing: None,
@@ -36,15 +41,21 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     ..ProviderSpec::COMPATIBLE
 };
 
+/// The paths of embeddings, before a model is put into them.
+const EMBED_MANY: &str = "/models:batchEmbedContents";
+const EMBED_ONE: &str = "/models:embedContent";
+
 /// What its dialect needs, wherever it is spoken.
 pub(crate) struct Gemini;
 
 impl Adapter for Gemini {
     fn prepare(&self, target: &Target<'_>, request: &mut UpstreamRequest) -> Result<(), PrepareError> {
-        let method = match target.answering {
-            Answering::Whole => Method::GenerateContent,
-            Answering::Streamed => Method::StreamGenerateContent,
-            Answering::Counted => Method::CountTokens,
+        let method = match (target.api.path, target.answering) {
+            (EMBED_MANY, _) => Method::BatchEmbedContents,
+            (EMBED_ONE, _) => Method::EmbedContent,
+            (_, Answering::Whole) => Method::GenerateContent,
+            (_, Answering::Streamed) => Method::StreamGenerateContent,
+            (_, Answering::Counted) => Method::CountTokens,
         };
         request.path = ModelPath { model: target.model.as_str(), method }.to_upstream();
         Ok(())
@@ -89,6 +100,13 @@ mod tests {
                 UpstreamRequest { path: "/models".to_owned(), headers: HeaderMap::new(), edits: Vec::new() };
             Gemini.prepare(&target, &mut request).unwrap();
             assert_eq!(request.path, expected);
+        }
+        for (api, expected) in SPEC.apis[1..].iter().zip(["batchEmbedContents", "embedContent"]) {
+            let target = Target { base_url, model: &model, api, options: &[], answering: Answering::Whole };
+            let mut request =
+                UpstreamRequest { path: api.path.to_owned(), headers: HeaderMap::new(), edits: Vec::new() };
+            Gemini.prepare(&target, &mut request).unwrap();
+            assert_eq!(request.path, format!("/models/gemini-3-flash:{expected}"));
         }
     }
 }

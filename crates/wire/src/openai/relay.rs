@@ -11,7 +11,7 @@ use crate::splice::{Edit, EditValue, splice};
 
 /// Fields meant for a gateway, not for a model: OpenRouter's, LiteLLM's and this one's. They are removed unless the
 /// server is known to understand them.
-pub(super) const GATEWAY_FIELDS: &[&str] = &[
+pub(crate) const GATEWAY_FIELDS: &[&str] = &[
     "models",
     "provider",
     "session_id",

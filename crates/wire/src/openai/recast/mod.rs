@@ -21,6 +21,7 @@
 mod content;
 mod decode_request;
 mod decode_stream;
+pub(crate) mod embeddings;
 mod encode_messages;
 mod encode_request;
 mod encode_stream;
