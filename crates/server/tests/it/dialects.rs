@@ -103,7 +103,7 @@ async fn every_error_is_in_the_callers_dialect() {
     }
     for (method, path, status, word) in [
         (Method::POST, "/v1beta/models/no/such:generateContent", 404, "NOT_FOUND"),
-        (Method::POST, "/v1beta/models/sandbox/echo-small:embedContent", 404, "NOT_FOUND"),
+        (Method::POST, "/v1beta/models/sandbox/echo-small:predict", 404, "NOT_FOUND"),
         (Method::POST, "/v1beta/nothing", 404, "NOT_FOUND"),
         (Method::GET, "/v1beta/models/no/such", 404, "NOT_FOUND"),
     ] {
