@@ -212,8 +212,28 @@ def breaks_off_with_an_error(case: Case) -> None:
 BROKEN = {"breaks off": breaks_off, "breaks off with an error": breaks_off_with_an_error}
 
 
+def embeds(caller: str, upstream: str) -> None:
+    """Vectors by a client in its own form, at a provider of either."""
+    marker = f"{caller}-{upstream}-embeddings"
+    texts = [f"one [[{marker}]]", "two three"]
+    client = CALLERS[caller](WORLD["address"], WORLD["key"]).client
+    model = f"acme/{upstream}"
+    if caller == "gemini":
+        answer = client.models.embed_content(model=model, contents=texts, config={"output_dimensionality": 4})
+        vectors = [embedding.values for embedding in answer.embeddings]
+    else:
+        answer = client.embeddings.create(model=model, input=texts, dimensions=4)
+        vectors = [item.embedding for item in answer.data]
+    assert [len(vector) for vector in vectors] == [4, 4], vectors
+    assert any(vectors[0]), vectors
+    proper(marker, 1)
+
+
+EMBEDDERS = [(caller, upstream) for caller in ("openai", "gemini") for upstream in ("openai", "gemini")]
+
+
 def checks() -> dict:
-    found = {}
+    found = {f"{caller} at {upstream}: embeds": partial(embeds, caller, upstream) for caller, upstream in EMBEDDERS}
     for caller in CALLERS:
         for upstream in MODELS:
             for stream in (False, True):

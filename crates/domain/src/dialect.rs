@@ -18,6 +18,10 @@ pub enum Dialect {
     AnthropicMessages,
     /// `POST /models/{model}:generateContent` and `:streamGenerateContent` as Google defined them.
     GeminiGenerate,
+    /// `POST /models/{model}:embedContent` as Google defined it.
+    GeminiEmbed,
+    /// `POST /models/{model}:batchEmbedContents` as Google defined it.
+    GeminiBatchEmbed,
     /// `POST /model/{id}/converse` and `/converse-stream` of Amazon Bedrock.
     BedrockConverse,
     /// `POST /v2/chat` of Cohere.
@@ -35,6 +39,8 @@ impl Dialect {
         Self::OpenaiResponses,
         Self::AnthropicMessages,
         Self::GeminiGenerate,
+        Self::GeminiEmbed,
+        Self::GeminiBatchEmbed,
         Self::BedrockConverse,
         Self::CohereChat,
         Self::OllamaChat,
@@ -49,6 +55,8 @@ impl Dialect {
             Self::OpenaiResponses => "openai_responses",
             Self::AnthropicMessages => "anthropic_messages",
             Self::GeminiGenerate => "gemini_generate",
+            Self::GeminiEmbed => "gemini_embed",
+            Self::GeminiBatchEmbed => "gemini_batch_embed",
             Self::BedrockConverse => "bedrock_converse",
             Self::CohereChat => "cohere_chat",
             Self::OllamaChat => "ollama_chat",

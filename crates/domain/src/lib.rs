@@ -11,6 +11,7 @@ pub mod access;
 pub mod attempt;
 pub mod chat;
 pub mod dialect;
+pub mod embeddings;
 pub mod error;
 pub mod id;
 pub mod ledger;

@@ -1,13 +1,12 @@
 //! What data cannot say about a provider: a few synchronous, pure methods, all with defaults. No I/O, no clock. Where
-//! to look first: [`Adapter`]; `dashscope.rs` and `openrouter.rs` have one each.
+//! to look first: [`Adapter`]; `anthropic.rs` and `gemini.rs` have one each. What an error means is data:
+//! [`crate::classify`].
 
 use http::HeaderMap;
 use trunkline_domain::UpstreamModel;
-use trunkline_domain::attempt::UpstreamError;
 use trunkline_wire::codec::ErrorWords;
 use trunkline_wire::splice::Edit;
 
-use crate::classify::default_classify;
 use crate::rate_limits::{RateLimitState, default_rate_limits};
 use crate::spec::{Api, Target};
 
@@ -32,11 +31,6 @@ pub trait Adapter: Send + Sync {
     /// Headers without which the listing of models is refused.
     fn listing_headers(&self) -> HeaderMap {
         HeaderMap::new()
-    }
-
-    /// What went wrong, from status *and* body.
-    fn classify(&self, answer: &ErrorAnswer<'_>) -> UpstreamError {
-        default_classify(answer)
     }
 
     /// What the provider's rate-limit headers say.

@@ -12,12 +12,13 @@
 
 use std::fmt::Write;
 
-use trunkline_domain::attempt::{Cause, UpstreamError};
+use trunkline_domain::attempt::Cause;
 use trunkline_domain::{Dialect, Operation};
 use trunkline_wire::quirks::Quirks;
 
-use crate::adapter::{Adapter, ErrorAnswer, PrepareError, UpstreamRequest};
-use crate::classify::default_classify;
+use crate::adapter::{Adapter, PrepareError, UpstreamRequest};
+use crate::classify::rule::Says::{Code, Start, Within};
+use crate::classify::rule::{Errors, rule};
 use crate::spec::{Answering, Api, BaseUrl, Cloud, Proof, ProviderSpec, Target};
 
 /// Amazon Bedrock.
@@ -36,45 +37,46 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     listing: None,
     // As Anthropic says of Claude.
     portable_state: &[Dialect::BedrockConverse],
+    errors: ERRORS,
     adapter: &Bedrock,
     proof: Proof::Proven,
     ..ProviderSpec::COMPATIBLE
 };
 
-/// The header with an error's name: `ValidationException:http://…`.
-const ERROR_TYPE: &str = "x-amzn-errortype";
+const MODEL: &str = "botocore data/bedrock-runtime/2023-09-30/service-2.json";
+const COMMON: &str = "https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html";
+const ACCESS: &str = "https://github.com/strands-agents/harness-sdk/issues/38";
+const KEYS: &str = "https://github.com/anomalyco/opencode/issues/47073";
+const LENGTH: &str = "https://github.com/aws-samples/bedrock-chat/issues/95";
 
-/// What an error's name means, where the status says less or something else.
-const NAMES: &[(&str, Cause)] = &[
-    ("UnrecognizedClientException", Cause::Unauthorized),
-    ("InvalidSignatureException", Cause::Unauthorized),
-    ("IncompleteSignatureException", Cause::Unauthorized),
-    ("MissingAuthenticationTokenException", Cause::Unauthorized),
-    ("ExpiredTokenException", Cause::Unauthorized),
-    ("AccessDeniedException", Cause::Forbidden),
-    ("ThrottlingException", Cause::RateLimited),
-    ("ServiceQuotaExceededException", Cause::RateLimited),
-    ("ModelNotReadyException", Cause::Overloaded),
-    ("ServiceUnavailableException", Cause::Overloaded),
-    ("ResourceNotFoundException", Cause::ModelNotFound),
-    ("ModelErrorException", Cause::ServerError),
-    ("ModelStreamErrorException", Cause::ServerError),
-    ("ModelTimeoutException", Cause::ServerError),
-    ("InternalServerException", Cause::ServerError),
-    ("ValidationException", Cause::InvalidRequest),
-];
-
-/// What is said of a model's error before its words.
-const OF_MODEL: &str = "The model returned the following errors: ";
-
-/// What a message's beginning says more exactly than the name.
-const BEGINNINGS: &[(&str, Cause)] = &[
-    ("Authentication failed", Cause::Unauthorized),
-    ("Input is too long", Cause::ContextTooLong),
-    ("prompt is too long", Cause::ContextTooLong),
-    ("The provided model identifier is invalid", Cause::ModelNotFound),
-    ("Invocation of model ID", Cause::ModelNotFound),
-];
+/// What a message's beginning says more exactly than the name, then what the name means, where the status says less or
+/// something else.
+const ERRORS: Errors = Errors {
+    words: &[
+        rule(Start("authentication failed"), Cause::Unauthorized, KEYS),
+        rule(Within("input is too long"), Cause::ContextTooLong, LENGTH),
+        rule(Start("the provided model identifier is invalid"), Cause::ModelNotFound, ACCESS),
+        rule(Start("invocation of model id"), Cause::ModelNotFound, ACCESS),
+        rule(Code("UnrecognizedClientException"), Cause::Unauthorized, COMMON),
+        rule(Code("InvalidSignatureException"), Cause::Unauthorized, COMMON),
+        rule(Code("IncompleteSignatureException"), Cause::Unauthorized, COMMON),
+        rule(Code("MissingAuthenticationTokenException"), Cause::Unauthorized, COMMON),
+        rule(Code("ExpiredTokenException"), Cause::Unauthorized, COMMON),
+        rule(Code("AccessDeniedException"), Cause::Forbidden, MODEL),
+        rule(Code("ThrottlingException"), Cause::RateLimited, MODEL),
+        rule(Code("ServiceQuotaExceededException"), Cause::RateLimited, MODEL),
+        rule(Code("ModelNotReadyException"), Cause::Overloaded, MODEL),
+        rule(Code("ServiceUnavailableException"), Cause::Overloaded, MODEL),
+        rule(Code("ResourceNotFoundException"), Cause::ModelNotFound, MODEL),
+        rule(Code("ModelErrorException"), Cause::ServerError, MODEL),
+        rule(Code("ModelStreamErrorException"), Cause::ServerError, MODEL),
+        rule(Code("ModelTimeoutException"), Cause::ServerError, MODEL),
+    ],
+    // A model's error without a name.
+    statuses: &[(424, Cause::ServerError, MODEL)],
+    // `ValidationException:http://…`
+    code_header: Some("x-amzn-errortype"),
+};
 
 struct Bedrock;
 
@@ -97,29 +99,6 @@ impl Adapter for Bedrock {
         request.path = format!("{path}/{method}");
         Ok(())
     }
-
-    fn classify(&self, answer: &ErrorAnswer<'_>) -> UpstreamError {
-        let mut error = default_classify(answer);
-        let name = name(answer);
-        let message = answer.words.and_then(|words| words.message.as_deref()).unwrap_or_default();
-        let message = message.strip_prefix(OF_MODEL).unwrap_or(message);
-        let said = BEGINNINGS.iter().find(|(begins, _)| message.starts_with(begins)).map(|(_, cause)| *cause);
-        let named = NAMES.iter().find(|(known, _)| Some(*known) == name).map(|(_, cause)| *cause);
-        // A model's error without a name.
-        let unnamed = (answer.status == 424).then_some(Cause::ServerError);
-        // What the shared table read in a message stays, where the name says no more than that the request is wrong.
-        let named = named.filter(|named| *named != Cause::InvalidRequest || answer.status == 200);
-        error.cause = said.or(named).or(unnamed).unwrap_or(error.cause);
-        error.code = error.code.or_else(|| name.map(Into::into));
-        error
-    }
-}
-
-/// The error's name: of the header, or of an exception in a stream.
-fn name<'a>(answer: &ErrorAnswer<'a>) -> Option<&'a str> {
-    let header = answer.headers.get(ERROR_TYPE).and_then(|name| name.to_str().ok());
-    let name = header.or_else(|| answer.words.and_then(|words| words.kind.as_deref()))?;
-    name.split(':').next().filter(|name| !name.is_empty())
 }
 
 #[cfg(test)]
@@ -129,6 +108,8 @@ mod tests {
     use trunkline_wire::codec::ErrorWords;
 
     use super::*;
+    use crate::adapter::ErrorAnswer;
+    use crate::classify::classify;
 
     fn path(model: &str, answering: Answering) -> Result<String, PrepareError> {
         let model = model.into();
@@ -155,13 +136,12 @@ mod tests {
         let cause = |status, header: &'static str, kind: &str, message: &str| {
             let mut headers = HeaderMap::new();
             if !header.is_empty() {
-                headers.insert(ERROR_TYPE, HeaderValue::from_static(header));
+                headers.insert("x-amzn-errortype", HeaderValue::from_static(header));
             }
             let text = |text: &str| (!text.is_empty()).then(|| text.into());
             let words = ErrorWords { message: text(message), kind: text(kind), ..ErrorWords::default() };
-            Bedrock
-                .classify(&ErrorAnswer { status, headers: &headers, words: Some(&words), now: UnixMs(0) })
-                .cause
+            let answer = ErrorAnswer { status, headers: &headers, words: Some(&words), now: UnixMs(0) };
+            classify(&SPEC, &answer).error.cause
         };
         let namespace = "ValidationException:http://internal.amazon.com/coral/com.amazon.bedrock/";
         for (status, header, kind, message, expected) in [
@@ -209,8 +189,8 @@ mod tests {
     #[test]
     fn an_error_is_known_by_its_name() {
         let mut headers = HeaderMap::new();
-        headers.insert(ERROR_TYPE, HeaderValue::from_static("ThrottlingException:http://x"));
+        headers.insert("x-amzn-errortype", HeaderValue::from_static("ThrottlingException:http://x"));
         let answer = ErrorAnswer { status: 429, headers: &headers, words: None, now: UnixMs(0) };
-        assert_eq!(Bedrock.classify(&answer).code.as_deref(), Some("ThrottlingException"));
+        assert_eq!(classify(&SPEC, &answer).error.code.as_deref(), Some("ThrottlingException"));
     }
 }

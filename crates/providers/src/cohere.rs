@@ -6,12 +6,12 @@
 //! cohere-openapi `cohere-openapi.yaml` (498: a deny-listed token). The variable is that of its documentation,
 //! then that of its SDK.
 
-use trunkline_domain::attempt::{Cause, UpstreamError};
+use trunkline_domain::attempt::Cause;
 use trunkline_domain::{Dialect, Operation};
 use trunkline_wire::quirks::Quirks;
 
-use crate::adapter::{Adapter, ErrorAnswer};
-use crate::classify::default_classify;
+use crate::classify::rule::Says::Start;
+use crate::classify::rule::{Errors, rule};
 use crate::spec::{Api, BaseUrl, Proof, ProviderSpec};
 
 /// Cohere.
@@ -27,36 +27,35 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     quirks: Quirks::REFERENCE,
     // Its listing names models under `models`, by `name`: another shape than any known here.
     listing: None,
-    adapter: &Cohere,
+    errors: ERRORS,
     proof: Proof::Proven,
     ..ProviderSpec::COMPATIBLE
 };
 
-/// The status of an answer or a request that holds what may not be said.
-const DENIED: u16 = 498;
+const PAGE: &str = "https://docs.cohere.com/reference/errors";
 
-struct Cohere;
-
-impl Adapter for Cohere {
-    fn classify(&self, answer: &ErrorAnswer<'_>) -> UpstreamError {
-        let error = default_classify(answer);
-        if answer.status == DENIED { UpstreamError { cause: Cause::ContentBlocked, ..error } } else { error }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use http::HeaderMap;
-    use trunkline_domain::UnixMs;
-
-    use super::*;
-
-    #[test]
-    fn what_may_not_be_said_is_no_lack_of_room() {
-        let headers = HeaderMap::new();
-        let cause = |status| {
-            Cohere.classify(&ErrorAnswer { status, headers: &headers, words: None, now: UnixMs(0) }).cause
-        };
-        assert_eq!((cause(498), cause(429)), (Cause::ContentBlocked, Cause::RateLimited));
-    }
-}
+/// Its errors are a message and a status; what a message begins with says which of its kinds it is.
+const ERRORS: Errors = Errors {
+    words: &[
+        rule(Start("no api key supplied"), Cause::Unauthorized, PAGE),
+        rule(Start("invalid api token"), Cause::Unauthorized, PAGE),
+        rule(Start("your api key has expired"), Cause::Unauthorized, PAGE),
+        rule(Start("please add or update your payment method"), Cause::CreditsExhausted, PAGE),
+        rule(Start("maximum billing reached"), Cause::CreditsExhausted, PAGE),
+        rule(Start("model '"), Cause::ModelNotFound, PAGE),
+        rule(Start("finetuned model"), Cause::ModelNotFound, PAGE),
+        rule(Start("404 page not found"), Cause::ModelNotFound, PAGE),
+        rule(Start("you are past the per minute request limit"), Cause::RateLimited, PAGE),
+        rule(Start("you are using a trial key"), Cause::RateLimited, PAGE),
+        rule(Start("please wait and try again later"), Cause::RateLimited, PAGE),
+        rule(Start("trial token rate limit exceeded"), Cause::RateLimited, PAGE),
+        rule(Start("too many tokens: multi-hop prompt is too long"), Cause::ContextTooLong, PAGE),
+        rule(Start("too many tokens: minimal context could not"), Cause::ContextTooLong, PAGE),
+        rule(Start("too many tokens: max tokens must be"), Cause::InvalidRequest, PAGE),
+        rule(Start("invalid request:"), Cause::InvalidRequest, PAGE),
+        rule(Start("invalid json syntax:"), Cause::InvalidRequest, PAGE),
+    ],
+    // What may not be said, in the request or the answer.
+    statuses: &[(498, Cause::ContentBlocked, PAGE)],
+    ..Errors::SHARED
+};

@@ -6,11 +6,11 @@
 //! (recorded answers), `packages/alibaba/src/alibaba-chat-language-model.ts` (`max_tokens`, `stream_options`). The
 //! model listing of its own SDK has another shape and is left out.
 
-use trunkline_domain::attempt::{Cause, UpstreamError};
+use trunkline_domain::attempt::Cause;
 use trunkline_wire::quirks::Quirks;
 
-use crate::adapter::{Adapter, ErrorAnswer};
-use crate::classify::default_classify;
+use crate::classify::rule::Says::{Code, Start};
+use crate::classify::rule::{Errors, rule};
 use crate::spec::{Api, BaseUrl, Proof, ProviderSpec};
 
 /// Alibaba Cloud Model Studio.
@@ -25,20 +25,18 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     apis: &[Api::CHAT, Api::EMBEDDINGS],
     quirks: Quirks { renamed: &[("max_completion_tokens", "max_tokens")], ..Quirks::REFERENCE },
     listing: None,
-    adapter: &DashScope,
+    errors: ERRORS,
     proof: Proof::Proven,
     ..ProviderSpec::COMPATIBLE
 };
 
-struct DashScope;
+const PAGE: &str = "https://help.aliyun.com/en/model-studio/error-code";
 
-impl Adapter for DashScope {
-    /// Its `insufficient_quota` is the quota of requests and tokens per minute, not of money (that is `Arrearage`).
-    fn classify(&self, answer: &ErrorAnswer<'_>) -> UpstreamError {
-        let error = default_classify(answer);
-        if answer.status == 429 && error.cause == Cause::CreditsExhausted {
-            return UpstreamError { cause: Cause::RateLimited, ..error };
-        }
-        error
-    }
-}
+/// Its `insufficient_quota` is the quota of requests and tokens per minute, not of money (that is `Arrearage`).
+pub(crate) const ERRORS: Errors = Errors {
+    words: &[
+        rule(Code("insufficient_quota"), Cause::RateLimited, PAGE),
+        rule(Start("range of input length should be"), Cause::ContextTooLong, PAGE),
+    ],
+    ..Errors::SHARED
+};

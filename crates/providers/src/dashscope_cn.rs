@@ -3,6 +3,7 @@
 //! DashScope on the Chinese mainland. Its key's variable is DashScope's own, which means the international host; this
 //! one is configured by name.
 
+use crate::dashscope::ERRORS;
 use crate::spec::{Api, BaseUrl, ProviderSpec};
 
 /// Alibaba Cloud DashScope (China).
@@ -15,5 +16,6 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     base_url: BaseUrl::Fixed("https://dashscope.aliyuncs.com/compatible-mode/v1"),
     env: &[],
     apis: &[Api::CHAT, Api::EMBEDDINGS],
+    errors: ERRORS,
     ..ProviderSpec::COMPATIBLE
 };

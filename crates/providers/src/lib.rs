@@ -5,8 +5,8 @@
 //! (`trunkline-wire`), prices and models (`trunkline-catalogue`). Nothing matches on a provider: whoever needs to know
 //! something asks its spec.
 //!
-//! Where to look first: [`spec`], then `openai.rs` (nothing differs), `mistral.rs` (a lot differs) and `dashscope.rs`
-//! (an adapter).
+//! Where to look first: [`spec`], then `openai.rs` (nothing differs), `mistral.rs` (a lot differs), `together.rs` (a
+//! status means something else) and `anthropic.rs` (an adapter).
 //!
 //! # How to add one
 //!
@@ -40,7 +40,8 @@
 //!
 //! 2. A `mod` line here and the name in [`registry`].
 //! 3. `fixtures/providers/<id>/`: at least an answer, a stream, usage and an error, each with its provenance; then say
-//!    `proof: Proof::Proven`. Without them the provider stays [`spec::Proof::Unverified`] and is shown as such.
+//!    `proof: Proof::Proven`. Without them the provider stays [`spec::Proof::Unverified`] and is shown as such. Its errors
+//!    go into `fixtures/errors/<id>.toml`.
 
 pub mod adapter;
 pub mod classify;

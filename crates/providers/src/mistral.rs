@@ -8,8 +8,11 @@
 //! <https://docs.mistral.ai/resources/error-glossary>; the host: client-python `README.md`; an answer that is begun:
 //! client-python `docs/models/assistantmessage.md` (`prefix`).
 
+use trunkline_domain::attempt::Cause;
 use trunkline_wire::quirks::{Quirks, StreamUsage};
 
+use crate::classify::rule::Says::{Code, Start};
+use crate::classify::rule::{Errors, rule};
 use crate::spec::{Api, BaseUrl, Prefill, PrefillMark, Proof, ProviderSpec};
 
 /// Mistral AI.
@@ -22,6 +25,7 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     base_url: BaseUrl::Fixed("https://api.mistral.ai/v1"),
     env: &["MISTRAL_API_KEY"],
     apis: &[Api::CHAT, Api::EMBEDDINGS],
+    errors: ERRORS,
     quirks: Quirks {
         unsupported: &[
             "audio",
@@ -46,4 +50,16 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     prefill: Some(Prefill::chat(PrefillMark::Member("prefix"))),
     proof: Proof::Proven,
     ..ProviderSpec::COMPATIBLE
+};
+
+const ERRORS: Errors = Errors {
+    words: &[
+        rule(
+            Start("service tier capacity exceeded"),
+            Cause::Overloaded,
+            "https://github.com/continuedev/continue/issues/6185",
+        ),
+        rule(Code("rate_limited"), Cause::RateLimited, "https://github.com/raycast/extensions/issues/31107"),
+    ],
+    ..Errors::SHARED
 };

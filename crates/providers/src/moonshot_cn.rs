@@ -2,6 +2,7 @@
 //!
 //! Moonshot on the Chinese mainland: configured by name, since its variable is the international host's.
 
+use crate::moonshot::ERRORS;
 use crate::spec::{Api, BaseUrl, ProviderSpec};
 
 /// Moonshot AI (China).
@@ -14,5 +15,6 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     base_url: BaseUrl::Fixed("https://api.moonshot.cn/v1"),
     env: &[],
     apis: &[Api::CHAT],
+    errors: ERRORS,
     ..ProviderSpec::COMPATIBLE
 };

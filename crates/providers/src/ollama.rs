@@ -6,9 +6,12 @@
 //! (`ChatCompletionRequest`, `Usage`, `NewError`) and `middleware/openai.go` (chunks, usage on request,
 //! `data: [DONE]`).
 
+use trunkline_domain::attempt::Cause;
 use trunkline_domain::{Dialect, Operation};
 use trunkline_wire::quirks::Quirks;
 
+use crate::classify::rule::Says::Start;
+use crate::classify::rule::{Errors, rule};
 use crate::local_server::LOCAL_SERVER;
 use crate::spec::{Api, BaseUrl, Listing, ProviderSpec};
 
@@ -28,7 +31,18 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
         Api { path: "/v1/completions", ..Api::COMPLETIONS },
         Api { path: "/v1/embeddings", ..Api::EMBEDDINGS },
     ],
+    errors: ERRORS,
     listing: Some(Listing { path: "/v1/models", ..Listing::OPENAI }),
     quirks: Quirks { renamed: &[("max_completion_tokens", "max_tokens")], ..Quirks::REFERENCE },
     ..LOCAL_SERVER
+};
+
+/// Its errors are a message and a status.
+pub(crate) const ERRORS: Errors = Errors {
+    words: &[
+        rule(Start("server busy, please try again"), Cause::Overloaded, "ollama/ollama server/sched.go"),
+        rule(Start("model '"), Cause::ModelNotFound, "ollama/ollama server/routes.go"),
+        rule(Start("unauthorized"), Cause::Unauthorized, "ollama/ollama server/routes.go"),
+    ],
+    ..Errors::SHARED
 };

@@ -11,12 +11,13 @@
 //! of the assistant's is gone on with; of Claude, what Anthropic says holds).
 
 use trunkline_domain::UpstreamModel;
-use trunkline_domain::attempt::{Cause, UpstreamError};
+use trunkline_domain::attempt::Cause;
 use trunkline_wire::quirks::{Quirks, StreamUsage};
 
-use crate::adapter::{Adapter, ErrorAnswer};
+use crate::adapter::Adapter;
 use crate::anthropic::claude_continues;
-use crate::classify::default_classify;
+use crate::classify::rule::Says::{End, Start};
+use crate::classify::rule::{Errors, rule};
 use crate::spec::{Api, BaseUrl, Prefill, PrefillMark, Proof, ProviderSpec};
 
 /// OpenRouter.
@@ -35,6 +36,22 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
         ..Quirks::REFERENCE
     },
     prefill: Some(Prefill::chat(PrefillMark::LastMessage)),
+    // A 403 is a refused prompt or a key without the right; only the former begins like this.
+    errors: Errors {
+        words: &[
+            rule(
+                Start("request blocked:"),
+                Cause::ContentBlocked,
+                "https://openrouter.ai/docs/api/reference/errors-and-debugging",
+            ),
+            rule(
+                End("is not a valid model id"),
+                Cause::ModelNotFound,
+                "https://github.com/MuiseDestiny/zotero-gpt/issues/483",
+            ),
+        ],
+        ..Errors::SHARED
+    },
     adapter: &OpenRouter,
     proof: Proof::Proven,
     ..ProviderSpec::COMPATIBLE
@@ -45,15 +62,5 @@ struct OpenRouter;
 impl Adapter for OpenRouter {
     fn continues(&self, model: &UpstreamModel) -> bool {
         model.as_str().strip_prefix("anthropic/").is_none_or(claude_continues)
-    }
-
-    /// A 403 is a refused prompt or a key without the right; only the former begins like this.
-    fn classify(&self, answer: &ErrorAnswer<'_>) -> UpstreamError {
-        let error = default_classify(answer);
-        let blocked = error.message.as_deref().is_some_and(|message| message.starts_with("Request blocked:"));
-        if blocked && error.cause == Cause::Forbidden {
-            return UpstreamError { cause: Cause::ContentBlocked, ..error };
-        }
-        error
     }
 }

@@ -73,7 +73,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// A plain number of seconds, or Go's form of a duration: `17ms`, `1s`, `6m0s`, `2m59.56s`, `1h0m0s`.
-fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     seconds(text).or_else(|| {
         let mut total = Duration::ZERO;
         let mut rest = text;

@@ -5,6 +5,7 @@ use trunkline_domain::{Dialect, Operation, Text, UpstreamModel};
 use trunkline_wire::quirks::{DoneMarker, Quirks};
 
 use crate::adapter::{Adapter, Plain};
+use crate::classify::rule::Errors;
 
 /// Everything the gateway knows about a provider without being told by the operator.
 #[derive(Clone, Copy)]
@@ -33,6 +34,8 @@ pub struct ProviderSpec {
     pub apis: &'static [Api],
     /// How it differs from the dialect's reference.
     pub quirks: Quirks,
+    /// What it says when something goes wrong, where that differs.
+    pub errors: Errors,
     /// How its free listing of models is asked for, if it has one.
     pub listing: Option<Listing>,
     /// Whether closing the connection stops its bill.
@@ -243,6 +246,7 @@ impl ProviderSpec {
         signing_name: None,
         apis: &[Api::CHAT],
         quirks: Quirks { done_marker: DoneMarker::Optional, ..Quirks::REFERENCE },
+        errors: Errors::SHARED,
         listing: Some(Listing::OPENAI),
         cancel: CancelBilling::GoesOn,
         counts_tokens: false,

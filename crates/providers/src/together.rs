@@ -7,11 +7,10 @@
 //! (402; 403 for too long a prompt). vercel/ai `packages/togetherai/src/togetherai-provider.ts` asks for usage by
 //! `stream_options`.
 
-use trunkline_domain::attempt::{Cause, UpstreamError};
+use trunkline_domain::attempt::Cause;
 use trunkline_wire::quirks::Quirks;
 
-use crate::adapter::{Adapter, ErrorAnswer};
-use crate::classify::default_classify;
+use crate::classify::rule::Errors;
 use crate::spec::{Api, BaseUrl, Listing, ListingShape, Proof, ProviderSpec};
 
 /// Together AI.
@@ -26,20 +25,11 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     apis: &[Api::CHAT, Api::COMPLETIONS, Api::EMBEDDINGS],
     quirks: Quirks { renamed: &[("max_completion_tokens", "max_tokens")], ..Quirks::REFERENCE },
     listing: Some(Listing { path: "/models", shape: ListingShape::Bare }),
-    adapter: &Together,
+    // Its table of statuses has no 403 but the prompt that is too long.
+    errors: Errors {
+        statuses: &[(403, Cause::ContextTooLong, "https://docs.together.ai/docs/error-codes")],
+        ..Errors::SHARED
+    },
     proof: Proof::Proven,
     ..ProviderSpec::COMPATIBLE
 };
-
-struct Together;
-
-impl Adapter for Together {
-    /// Its table of statuses has no 403 but the prompt that is too long.
-    fn classify(&self, answer: &ErrorAnswer<'_>) -> UpstreamError {
-        let error = default_classify(answer);
-        if answer.status == 403 && error.cause == Cause::Forbidden {
-            return UpstreamError { cause: Cause::ContextTooLong, ..error };
-        }
-        error
-    }
-}

@@ -9,13 +9,12 @@
 //! <https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference>.
 
 use http::HeaderName;
-use trunkline_domain::attempt::UpstreamError;
 use trunkline_domain::{Dialect, Operation, UpstreamModel};
 use trunkline_wire::quirks::Quirks;
 use trunkline_wire::splice::{Edit, EditValue};
 
-use crate::adapter::{Adapter, ErrorAnswer, PrepareError, UpstreamRequest};
-use crate::gemini::Gemini;
+use crate::adapter::{Adapter, PrepareError, UpstreamRequest};
+use crate::gemini::{ERRORS, Gemini};
 use crate::spec::{Answering, Api, AuthScheme, BaseUrl, Cloud, ProviderSpec, Target};
 
 /// Vertex AI.
@@ -37,6 +36,8 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     ],
     quirks: Quirks::REFERENCE,
     listing: None,
+    // Google's own words where Google refuses, Anthropic's where the model does; neither uses the other's.
+    errors: ERRORS,
     counts_tokens: true,
     // As Anthropic says of Claude; of Gemini Google says nothing of the kind.
     portable_state: &[Dialect::AnthropicMessages],
@@ -79,11 +80,6 @@ impl Adapter for Vertex {
             request.edits.push(Edit::remove("model"));
         }
         Ok(())
-    }
-
-    /// Google's own words where Google refuses, Anthropic's where the model does; neither uses the other's.
-    fn classify(&self, answer: &ErrorAnswer<'_>) -> UpstreamError {
-        Gemini.classify(answer)
     }
 }
 

@@ -8,8 +8,11 @@
 //! <https://docs.x.ai/developers/model-capabilities/text/comparison> (`/responses`, where reasoning is counted apart too),
 //! <https://docs.x.ai/developers/model-capabilities/text/generate-text> (which it keeps for 30 days).
 
+use trunkline_domain::attempt::Cause;
 use trunkline_wire::quirks::{Quirks, UsageConvention};
 
+use crate::classify::rule::Says::{Start, StartAnd};
+use crate::classify::rule::{Errors, rule};
 use crate::spec::{Api, BaseUrl, Proof, ProviderSpec};
 
 /// xAI.
@@ -22,8 +25,26 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     base_url: BaseUrl::Fixed("https://api.x.ai/v1"),
     env: &["XAI_API_KEY"],
     apis: &[Api::CHAT, Api::RESPONSES],
+    errors: ERRORS,
     quirks: Quirks { usage: UsageConvention::ReasoningApart, ..Quirks::REFERENCE },
     keeps_responses: true,
     proof: Proof::Proven,
     ..ProviderSpec::COMPATIBLE
+};
+
+/// What the account lacks is said in a 403, and in a 429 that no waiting cures.
+const ERRORS: Errors = Errors {
+    words: &[
+        rule(
+            Start("you have run out of credits"),
+            Cause::CreditsExhausted,
+            "https://github.com/Wei-Shaw/sub2api/issues/4069",
+        ),
+        rule(
+            StartAnd("your team ", "has either used all available credits"),
+            Cause::CreditsExhausted,
+            "https://github.com/continuedev/continue/issues/10373",
+        ),
+    ],
+    ..Errors::SHARED
 };

@@ -1,6 +1,7 @@
 //! Z.ai (Zhipu, international): OpenAI-compatible by its own word, not verified here.
 
 use crate::spec::{Api, BaseUrl, ProviderSpec};
+use crate::zhipu::ERRORS;
 
 /// Z.ai (Zhipu, international).
 pub(crate) static SPEC: ProviderSpec = ProviderSpec {
@@ -12,5 +13,6 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     base_url: BaseUrl::Fixed("https://api.z.ai/api/paas/v4"),
     env: &["ZAI_API_KEY"],
     apis: &[Api::CHAT],
+    errors: ERRORS,
     ..ProviderSpec::COMPATIBLE
 };

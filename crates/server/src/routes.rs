@@ -133,7 +133,8 @@ async fn nothing_there(uri: Uri, headers: HeaderMap) -> Response {
         "there is no {}: POST /v1/chat/completions, /v1/responses, /v1/completions, /v1/embeddings, /v1/messages, \
          /v1/messages/count_tokens, \
          GET and DELETE /v1/responses/{{id}}, POST /v1/responses/{{id}}/cancel, GET /v1/responses/{{id}}/input_items; POST \
-         /v1beta/models/{{model}}:generateContent, :streamGenerateContent, :countTokens, /v1/explain; GET /v1/models, \
+         /v1beta/models/{{model}}:generateContent, :streamGenerateContent, :countTokens, :embedContent, \
+         :batchEmbedContents, /v1/explain; GET /v1/models, \
          /v1/models/{{id}}, /v1/models/{{author}}/{{slug}}/endpoints, /v1/providers, /v1/generation?id=, /v1/key; \
          the same under /api/v1",
         query::shown(uri.path())

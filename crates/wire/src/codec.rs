@@ -4,6 +4,7 @@
 //! Where to look first: [`Codec`], found by [`codec_for`](crate::codec_for); `openai/` implements it.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use bytes::Bytes;
 use trunkline_domain::{Dialect, Error, NanoUsd, Operation, Text, Usage};
@@ -356,6 +357,10 @@ pub struct ErrorWords {
     pub kind: Option<Text>,
     /// `error.param`.
     pub param: Option<Text>,
+    /// What another provider said, where an aggregator wraps its words; cut to 2 KiB.
+    pub wrapped: Option<Text>,
+    /// How long to stay away, where the body says so in a field of its own.
+    pub retry_after: Option<Duration>,
 }
 
 /// Watches one streamed answer pass.

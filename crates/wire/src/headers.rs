@@ -36,9 +36,15 @@ pub fn crossing(dialect: Dialect, direction: Direction) -> &'static [&'static st
             Direction::Response,
         ) => &["content-type", "openai-processing-ms", "openai-version"],
         (Dialect::AnthropicMessages, Direction::Request) => &["anthropic-beta", "anthropic-version"],
-        (Dialect::AnthropicMessages | Dialect::GeminiGenerate, Direction::Response) => &["content-type"],
+        (
+            Dialect::AnthropicMessages
+            | Dialect::GeminiGenerate
+            | Dialect::GeminiEmbed
+            | Dialect::GeminiBatchEmbed,
+            Direction::Response,
+        ) => &["content-type"],
         // Google's keys come in headers, its clients' telemetry too; nothing else does.
-        (Dialect::GeminiGenerate, Direction::Request)
+        (Dialect::GeminiGenerate | Dialect::GeminiEmbed | Dialect::GeminiBatchEmbed, Direction::Request)
         // Not relayed so far: on recast nothing crosses.
         | (
             Dialect::BedrockConverse | Dialect::CohereChat | Dialect::OllamaChat,

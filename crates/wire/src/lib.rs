@@ -33,7 +33,7 @@ pub mod state;
 use trunkline_domain::Dialect;
 
 use crate::codec::Codec;
-use crate::recast::{CallerCodec, ChatCodec};
+use crate::recast::{CallerCodec, ChatCodec, EmbeddingsCodec};
 
 /// The codec by which a dialect is relayed. A dialect that is only recast has none of its own and gets that of OpenAI's
 /// chat, which can render an error but would misread a body: whoever lets a caller choose a dialect offers none of those.
@@ -45,6 +45,8 @@ pub fn codec_for(dialect: Dialect) -> &'static dyn Codec {
         Dialect::OpenaiResponses => &responses::CODEC,
         Dialect::AnthropicMessages => &anthropic::CODEC,
         Dialect::GeminiGenerate => &gemini::CODEC,
+        Dialect::GeminiEmbed => &gemini::embeddings::ONE,
+        Dialect::GeminiBatchEmbed => &gemini::embeddings::MANY,
         Dialect::OpenaiCompletions => &openai::completions::CODEC,
         Dialect::OpenaiEmbeddings => &openai::embeddings::CODEC,
     }
@@ -52,7 +54,9 @@ pub fn codec_for(dialect: Dialect) -> &'static dyn Codec {
 
 /// Whether a request in one dialect can be put to a provider that speaks another.
 pub fn can_recast(from: Dialect, to: Dialect) -> bool {
-    from != to && caller_codec_for(from).is_some() && chat_codec_for(to).is_some()
+    let chats = caller_codec_for(from).is_some() && chat_codec_for(to).is_some();
+    let embeddings = embeddings_codec_for(from).is_some() && embeddings_codec_for(to).is_some();
+    from != to && (chats || embeddings)
 }
 
 /// The codec by which callers of a chat dialect are served by providers of another. `None` for a dialect that is no chat.
@@ -70,6 +74,26 @@ pub fn chat_codec_for(dialect: Dialect) -> Option<&'static dyn ChatCodec> {
         Dialect::BedrockConverse => Some(&bedrock::CODEC),
         Dialect::CohereChat => Some(&cohere::CODEC),
         Dialect::OllamaChat => Some(&ollama::CODEC),
-        Dialect::OpenaiCompletions | Dialect::OpenaiEmbeddings => None,
+        Dialect::OpenaiCompletions
+        | Dialect::OpenaiEmbeddings
+        | Dialect::GeminiEmbed
+        | Dialect::GeminiBatchEmbed => None,
+    }
+}
+
+/// The codec by which embeddings of one dialect are recast to another. `None` for a dialect that has none.
+pub fn embeddings_codec_for(dialect: Dialect) -> Option<&'static dyn EmbeddingsCodec> {
+    match dialect {
+        Dialect::OpenaiEmbeddings => Some(&openai::recast::embeddings::CODEC),
+        Dialect::GeminiEmbed => Some(&gemini::recast::embeddings::ONE),
+        Dialect::GeminiBatchEmbed => Some(&gemini::recast::embeddings::MANY),
+        Dialect::OpenaiChat
+        | Dialect::OpenaiCompletions
+        | Dialect::OpenaiResponses
+        | Dialect::AnthropicMessages
+        | Dialect::GeminiGenerate
+        | Dialect::BedrockConverse
+        | Dialect::CohereChat
+        | Dialect::OllamaChat => None,
     }
 }

@@ -4,6 +4,8 @@
 //! What it is not: the pages on the command line and the HTTP API, which are written by hand. Where to look first:
 //! [`PAGES`].
 
+mod provider_errors;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -36,6 +38,8 @@ pub(crate) enum Chore {
 pub(crate) enum Problem {
     #[error("{}: {error}", .path.display())]
     File { path: PathBuf, error: std::io::Error },
+    #[error("{}: {error}", .path.display())]
+    Rows { path: PathBuf, error: Box<toml::de::Error> },
     #[error("{} is not what the code says: run `cargo run -p trunkline-xtask -- reference write`", .0.display())]
     Stale(PathBuf),
 }
@@ -43,14 +47,15 @@ pub(crate) enum Problem {
 /// A generated page.
 struct Page {
     file: &'static str,
-    text: fn() -> String,
+    text: fn() -> Result<String, Problem>,
 }
 
 /// All of them.
 const PAGES: &[Page] = &[
-    Page { file: "configuration.md", text: reference::markdown },
-    Page { file: "errors.md", text: errors },
-    Page { file: "providers.md", text: providers },
+    Page { file: "configuration.md", text: || Ok(reference::markdown()) },
+    Page { file: "errors.md", text: || Ok(errors()) },
+    Page { file: "provider-errors.md", text: provider_errors::markdown },
+    Page { file: "providers.md", text: || Ok(providers()) },
 ];
 
 pub(crate) fn run(chore: Chore) -> Result<String, Problem> {
@@ -63,7 +68,7 @@ pub(crate) fn run(chore: Chore) -> Result<String, Problem> {
 fn write(folder: &Path) -> Result<String, Problem> {
     for Page { file, text } in PAGES {
         let path = folder.join(file);
-        std::fs::write(&path, text()).map_err(|error| Problem::File { path, error })?;
+        std::fs::write(&path, text()?).map_err(|error| Problem::File { path, error })?;
     }
     Ok(format!("wrote {} pages to {}", PAGES.len(), folder.display()))
 }
@@ -72,7 +77,7 @@ fn check(folder: &Path) -> Result<String, Problem> {
     for Page { file, text } in PAGES {
         let path = folder.join(file);
         match std::fs::read_to_string(&path) {
-            Ok(present) if present == text() => {}
+            Ok(present) if present == text()? => {}
             Ok(_) => return Err(Problem::Stale(path)),
             Err(error) => return Err(Problem::File { path, error }),
         }

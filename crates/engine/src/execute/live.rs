@@ -11,6 +11,7 @@ use trunkline_domain::{Dialect, NanoUsd, Operation, Text, UnixMs, UpstreamModel,
 use trunkline_ledger::guard::AttemptGuard;
 use trunkline_ledger::window::RatePermit;
 use trunkline_providers::adapter::ErrorAnswer;
+use trunkline_providers::classify::{Classified, ClassifiedBy, classify};
 use trunkline_wire::codec::{AnswerFacts, ErrorWords};
 
 use crate::core::Core;
@@ -75,7 +76,15 @@ impl Live {
             return UpstreamError::of(Cause::Internal);
         };
         let (status, now) = (self.status.unwrap_or(200), self.core.clock.now());
-        let mut error = deployment.provider.adapter.classify(&ErrorAnswer { status, headers, words, now });
+        let answer = ErrorAnswer { status, headers, words, now };
+        let Classified { mut error, by } = classify(deployment.provider, &answer);
+        if by == ClassifiedBy::Status && self.core.metrics.unknown_error(deployment.provider.id, status) {
+            tracing::warn!(
+                deployment = %deployment.label,
+                status,
+                "an error of a form that is not known: only its status was read; further ones are counted"
+            );
+        }
         if let (Some(message), Some(secret)) = (&error.message, self.secret())
             && message.contains(secret)
         {

@@ -12,6 +12,7 @@ use trunkline_domain::attempt::{Cause, CauseClass};
 use trunkline_domain::error::UpstreamAnswer;
 use trunkline_domain::{Dialect, Error, ErrorKind, Text};
 use trunkline_providers::adapter::ErrorAnswer;
+use trunkline_providers::classify::classify;
 use trunkline_providers::spec::Api;
 use trunkline_upstream::auth::access::Grant;
 use trunkline_upstream::fetch::{Fetch, FetchResponse, fetch};
@@ -176,7 +177,7 @@ fn refusal(
         words: words.as_ref(),
         now: core.clock.now(),
     };
-    let error = account.provider.adapter.classify(&answer);
+    let error = classify(account.provider, &answer).error;
     let said = error.message.as_deref().map(|message| message.replace(&*kept.id, id));
     let missing = response.status == 404;
     if !missing && error.cause.class() != CauseClass::Caller {

@@ -23,6 +23,7 @@ pub struct Metrics {
     duration: Family<TargetLabels, Histogram>,
     first_content: Family<TargetLabels, Histogram>,
     hedges: Counter,
+    unknown_errors: Family<UnknownErrorLabels, Counter>,
     open_holds: Gauge,
     journal_records: Gauge,
     journal_bytes: Gauge,
@@ -52,6 +53,12 @@ struct AttemptLabels {
 struct TargetLabels {
     provider: Name,
     model: Name,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct UnknownErrorLabels {
+    provider: &'static str,
+    status: u16,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -109,6 +116,7 @@ impl Default for Metrics {
             duration: Family::new_with_constructor(histogram),
             first_content: Family::new_with_constructor(histogram),
             hedges: Counter::default(),
+            unknown_errors: Family::default(),
             open_holds: Gauge::default(),
             journal_records: Gauge::default(),
             journal_bytes: Gauge::default(),
@@ -145,6 +153,8 @@ impl Default for Metrics {
         registry.register("first_content_seconds", help, metrics.first_content.clone());
         let help = "Second attempts made beside a slow one";
         registry.register("hedges", help, metrics.hedges.clone());
+        let help = "Errors of providers of which only the status could be read; 200 is one inside a success";
+        registry.register("unknown_errors", help, metrics.unknown_errors.clone());
         registry.register("open_holds", "Holds taken and not settled", metrics.open_holds.clone());
         let help = "Journal records that are not in the store yet";
         registry.register("journal_records", help, metrics.journal_records.clone());
@@ -185,6 +195,11 @@ impl Metrics {
     /// A second attempt was made beside a slow one.
     pub fn hedged(&self) {
         self.hedges.inc();
+    }
+
+    /// A provider failed in words no table knows. Returns whether it is the first time with this status.
+    pub fn unknown_error(&self, provider: &'static str, status: u16) -> bool {
+        self.unknown_errors.get_or_create(&UnknownErrorLabels { provider, status }).inc() == 0
     }
 
     /// A dispatched attempt was settled.

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use smallvec::{SmallVec, smallvec};
 use trunkline_domain::chat::ChatRequest;
+use trunkline_domain::embeddings::EmbeddingsRequest;
 use trunkline_domain::{Dialect, Text, Usage};
-use trunkline_wire::chat_codec_for;
 use trunkline_wire::codec::{AnswerFacts, AnswerProblem, Codec, ErrorWords, FrameClass, Skim, StreamTap};
 use trunkline_wire::frame::Frame;
 use trunkline_wire::quirks::Quirks;
-use trunkline_wire::recast::{AnswerIdentity, CallerCodec, ChatCodec, Cut, Frames, Losses, StreamRecast};
+use trunkline_wire::recast::{
+    AnswerIdentity, CallerCodec, ChatCodec, Cut, EmbeddingsCodec, Frames, Losses, StreamRecast,
+};
+use trunkline_wire::{chat_codec_for, codec_for};
 
 use super::names;
 use crate::minted::{Recorder, Witness};
@@ -34,6 +37,8 @@ enum Way {
     Relay(&'static dyn Codec),
     /// They do not.
     Recast(Arc<Recast>),
+    /// They do not, and vectors are asked for.
+    Embed(Arc<Embed>),
     /// A number of tokens, in the dialect of both.
     Count(&'static dyn Codec),
     /// The rest of an answer another provider began.
@@ -44,6 +49,14 @@ enum Way {
 struct Rest {
     provider: &'static dyn ChatCodec,
     seam: Seam,
+}
+
+/// What it takes to recast vectors.
+pub(super) struct Embed {
+    pub(super) provider: &'static dyn EmbeddingsCodec,
+    pub(super) caller: &'static dyn EmbeddingsCodec,
+    pub(super) model: Text,
+    pub(super) request: EmbeddingsRequest,
 }
 
 /// What it takes to recast an answer.
@@ -114,9 +127,14 @@ impl Reading {
         Self { quirks, way: Way::Recast(Arc::new(recast)), watch: None }
     }
 
+    /// Vectors in another dialect.
+    pub(super) fn embed(embed: Embed) -> Self {
+        Self { quirks: Quirks::REFERENCE, way: Way::Embed(Arc::new(embed)), watch: None }
+    }
+
     /// Whether the answer is translated: then nothing of its head but its status is passed on.
     pub(crate) fn is_recast(&self) -> bool {
-        matches!(self.way, Way::Recast(_))
+        matches!(self.way, Way::Recast(_) | Way::Embed(_))
     }
 
     /// The dialect the provider answers in.
@@ -125,6 +143,7 @@ impl Reading {
             Way::Relay(codec) | Way::Count(codec) => codec.dialect(),
             Way::Recast(recast) => recast.provider.dialect(),
             Way::Rest(rest) => rest.provider.dialect(),
+            Way::Embed(embed) => embed.provider.dialect(),
         }
     }
 
@@ -143,6 +162,10 @@ impl Reading {
                 }
             }
             (Way::Relay(codec) | Way::Count(codec), _) => EventReader::Relay(codec.stream_tap(skim, quirks)),
+            // Vectors do not come in pieces: whatever streams is read as what it would be.
+            (Way::Embed(embed), _) => {
+                EventReader::Relay(codec_for(embed.provider.dialect()).stream_tap(skim, quirks))
+            }
             (Way::Recast(recast), Some(_)) => {
                 let told = recast.transcript();
                 EventReader::Watched(Box::new(Watched::recast(told, recast.provider, quirks)))
@@ -168,6 +191,16 @@ impl Reading {
                 Ok(Whole { facts, body, losses: Vec::new() })
             }
             Way::Count(_) => Err(AnswerProblem::Malformed),
+            Way::Embed(embed) => {
+                let response = embed.provider.decode_response(&body)?;
+                if response.vectors.len() != embed.request.inputs.len() {
+                    return Err(AnswerProblem::Malformed);
+                }
+                let named = Some(response.model.clone()).filter(|model| !model.is_empty());
+                let facts = AnswerFacts { usage: response.usage, model: named, ..AnswerFacts::default() };
+                let body = embed.caller.encode_response(&response, &embed.request, &embed.model);
+                Ok(Whole { facts, body, losses: Vec::new() })
+            }
             Way::Recast(recast) => {
                 let response = recast.provider.decode_response(&body, &self.quirks)?;
                 recorder.response(&response);
@@ -189,6 +222,7 @@ impl Reading {
             Way::Relay(codec) | Way::Count(codec) => codec.read_error(body),
             Way::Recast(recast) => recast.provider.read_error(body),
             Way::Rest(rest) => rest.provider.read_error(body),
+            Way::Embed(embed) => embed.provider.read_error(body),
         }
     }
 }

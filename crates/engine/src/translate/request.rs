@@ -8,17 +8,17 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 use trunkline_domain::chat::ChatRequest;
-use trunkline_domain::{Error, ErrorKind, Operation, Text};
+use trunkline_domain::{Dialect, Error, ErrorKind, Operation, Text};
 use trunkline_providers::adapter::UpstreamRequest;
 use trunkline_providers::spec::{Answering, Api, Prefill, PrefillMark, Target};
 use trunkline_routing::world::Deployment;
 use trunkline_wire::codec::{FieldError, Loss, RelayEdits, RelayTarget};
 use trunkline_wire::envelope::Envelope;
-use trunkline_wire::recast::{CallerCodec, EncodeTarget, Losses};
+use trunkline_wire::recast::{CallerCodec, EmbeddingsCodec, EncodeTarget, Losses};
 use trunkline_wire::splice::{Edit, EditValue, SplicedBody, splice};
-use trunkline_wire::{caller_codec_for, chat_codec_for};
+use trunkline_wire::{caller_codec_for, chat_codec_for, embeddings_codec_for};
 
-use super::answer::{Introduction, Reading};
+use super::answer::{Embed, Introduction, Reading};
 use super::names;
 use crate::minted::Keeper;
 use crate::request::{Outgoing, Request};
@@ -162,6 +162,9 @@ fn recast<'a>(
     output_cap: Option<u64>,
 ) -> Result<Made<'a>, Fit> {
     let (from, to) = (request.codec.dialect(), api.dialect);
+    if let (Some(caller), Some(provider)) = (embeddings_codec_for(from), embeddings_codec_for(to)) {
+        return embed(request, outgoing, deployment, (caller, provider));
+    }
     let (Some(caller), Some(provider)) = (caller_codec_for(from), chat_codec_for(to)) else {
         let message =
             "a defect of the gateway: the plan names a deployment whose dialect cannot be translated";
@@ -187,7 +190,7 @@ fn recast<'a>(
     let introduction = introduction(request, deployment);
     Ok(Made {
         envelope: Cow::Owned(envelope),
-        recast: Some(Text::from(format!("recast:{}->{}", from.as_str(), to.as_str()))),
+        recast: Some(way(from, to)),
         losses: names(losses.as_slice()),
         withhold_usage: false,
         reading: Reading::recast(caller, provider, *quirks, introduction, chat)
@@ -241,6 +244,35 @@ fn continued<'a>(
     })
 }
 
+/// A request for vectors in the provider's dialect.
+fn embed<'a>(
+    request: &Request,
+    outgoing: &Outgoing,
+    deployment: &Deployment,
+    (caller, provider): (&'static dyn EmbeddingsCodec, &'static dyn EmbeddingsCodec),
+) -> Result<Made<'a>, Fit> {
+    // What cannot be read here may still pass as it is, elsewhere.
+    let asked = caller.decode_request(&outgoing.envelope).map_err(|error| Fit::Not(refused(error)))?;
+    let mut losses = Losses::default();
+    let body = provider
+        .encode_request(&asked, deployment.offer.upstream_id.as_str(), &mut losses)
+        .map_err(|error| Fit::Not(refused(error)))?;
+    check(request, losses.as_slice(), deployment)?;
+    Ok(Made {
+        envelope: Cow::Owned(written(body)?),
+        recast: Some(way(caller.dialect(), provider.dialect())),
+        losses: names(losses.as_slice()),
+        withhold_usage: false,
+        reading: Reading::embed(Embed {
+            provider,
+            caller,
+            model: deployment.model().clone(),
+            request: asked,
+        }),
+    })
+}
+
+/// A body that was written here.
 fn written(body: Bytes) -> Result<Envelope, Fit> {
     Envelope::parse(body).map_err(|error| {
         let message = "a defect of the gateway: the translated request cannot be read";
@@ -260,6 +292,11 @@ pub(crate) fn unnamed(request: &Request) -> Introduction {
         model: request.skim.model.clone(),
         created: request.arrived_at.0 / 1_000,
     }
+}
+
+/// From which dialect to which, as receipts show it.
+fn way(from: Dialect, to: Dialect) -> Text {
+    Text::from(format!("recast:{}->{}", from.as_str(), to.as_str()))
 }
 
 /// What crosses to a provider of another dialect: nothing of the caller's.

@@ -133,6 +133,38 @@ async fn a_callers_own_mistake_is_not_tried_elsewhere_and_keeps_the_providers_wo
 }
 
 #[tokio::test]
+async fn errors_in_words_nobody_knows_are_counted_and_those_that_are_known_are_not() {
+    let rig = Rig::new(TWO_ACCOUNTS).await;
+    let east = rig.provider("east");
+    east.push(Script::error(418, "odd_type", Some("odd_code"), "something new"));
+    east.push(Script::html(502));
+    east.push(Script::error(429, "insufficient_quota", Some("insufficient_quota"), "no money"));
+    for _ in 0..3 {
+        // What the caller gets is told elsewhere.
+        _ = rig.chat(&ask("acme/m")).await;
+    }
+    let metrics = rig.engine.metrics_text();
+    let counted: Vec<_> =
+        metrics.lines().filter(|line| line.starts_with("trunkline_unknown_errors_total{")).collect();
+    for status in ["418", "502"] {
+        let line = format!("trunkline_unknown_errors_total{{provider=\"custom\",status=\"{status}\"}} 1");
+        assert!(counted.contains(&line.as_str()), "{line}: {counted:?}");
+    }
+    assert_eq!(counted.len(), 2, "{counted:?}");
+}
+
+#[tokio::test]
+async fn an_account_without_money_is_not_asked_again_as_a_limited_one_is() {
+    let rig = Rig::new(TWO_ACCOUNTS).await;
+    let quota = || Script::error(429, "insufficient_quota", Some("insufficient_quota"), "no money");
+    rig.provider("east").push(quota());
+    rig.provider("west").push(quota());
+    let refusal = rig.chat(&ask("acme/m")).await.unwrap_err();
+    assert_eq!(refusal.kind, ErrorKind::UpstreamAuth);
+    assert_eq!((rig.provider("east").log().len(), rig.provider("west").log().len()), (1, 1));
+}
+
+#[tokio::test]
 async fn when_nobody_answers_each_attempts_cause_is_told() {
     let rig = Rig::new(TWO_ACCOUNTS).await;
     for provider in ["east", "west"] {

@@ -13,6 +13,8 @@ mod discovery;
 #[cfg(test)]
 mod door;
 #[cfg(test)]
+mod embeddings;
+#[cfg(test)]
 mod examples;
 #[cfg(test)]
 mod failover;

@@ -4,17 +4,24 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use trunkline_domain::UnixMs;
-use trunkline_wire::codec::ErrorWords;
 
+use super::rule::Says;
+use super::shared::{NAMES, WORDS};
 use super::*;
+use crate::registry::ALL;
 
 fn words(message: &str, code: &str, kind: &str) -> ErrorWords {
     let text = |text: &str| (!text.is_empty()).then(|| Text::from(text));
-    ErrorWords { message: text(message), code: text(code), kind: text(kind), param: None }
+    ErrorWords { message: text(message), code: text(code), kind: text(kind), ..ErrorWords::default() }
 }
 
 fn classify(status: u16, words: Option<&ErrorWords>) -> UpstreamError {
-    default_classify(&ErrorAnswer { status, headers: &HeaderMap::new(), words, now: UnixMs(0) })
+    read(status, words).error
+}
+
+fn read(status: u16, words: Option<&ErrorWords>) -> Classified {
+    let answer = ErrorAnswer { status, headers: &HeaderMap::new(), words, now: UnixMs(0) };
+    super::classify(&ProviderSpec::COMPATIBLE, &answer)
 }
 
 #[test]
@@ -140,10 +147,10 @@ fn a_broken_server_cannot_blame_the_caller() {
 /// A parameter's value comes back inside messages: it must not take a credential or a provider out of service.
 #[test]
 fn a_caller_cannot_write_a_cause_into_an_echoed_message() {
-    for (rule, cause, source) in WORDS {
-        assert!(!source.is_empty());
-        if let Says::Within(_) = rule {
-            assert_eq!(cause.class(), CauseClass::Caller, "{rule:?}");
+    for rule in rules() {
+        assert!(!rule.source.is_empty());
+        if let Says::Within(_) = rule.says {
+            assert_eq!(rule.cause.class(), CauseClass::Caller, "{rule:?}");
         }
     }
     let words =
@@ -153,11 +160,41 @@ fn a_caller_cannot_write_a_cause_into_an_echoed_message() {
 
 #[test]
 fn rules_are_written_as_they_are_compared() {
-    for (rule, ..) in WORDS {
-        if let Says::Within(text) | Says::Start(text) = rule {
-            assert_eq!(*text, text.to_ascii_lowercase());
+    for rule in rules() {
+        if let Says::Within(text) | Says::Start(text) = rule.says {
+            assert_eq!(text, text.to_ascii_lowercase());
         }
     }
+}
+
+fn rules() -> impl Iterator<Item = &'static rule::Rule> {
+    WORDS.iter().chain(ALL.iter().flat_map(|spec| spec.errors.words))
+}
+
+#[test]
+fn a_status_alone_is_told_from_words_that_confirm_it() {
+    let unknown = words("Something new", "odd_code", "odd_type");
+    assert_eq!(read(400, Some(&unknown)).by, ClassifiedBy::Status);
+    assert_eq!(read(502, None).by, ClassifiedBy::Status);
+    for (name, _) in NAMES {
+        let named = words("", "", name);
+        assert_eq!(read(400, Some(&named)).by, ClassifiedBy::Words, "{name}");
+        assert_eq!(read(400, Some(&named)).error.cause, Cause::InvalidRequest, "{name}: the status decides");
+    }
+    let code = words("Rate limited", "rate_limit_exceeded", "tokens");
+    assert_eq!(read(429, Some(&code)).by, ClassifiedBy::Words);
+}
+
+#[test]
+fn what_another_provider_said_is_read_for_the_callers_faults_and_shown() {
+    let wrapped =
+        |text: &str| ErrorWords { wrapped: Some(text.into()), ..words("Provider returned error", "", "") };
+    let error = classify(400, Some(&wrapped("This model's maximum context length is 5 tokens.")));
+    assert_eq!(error.cause, Cause::ContextTooLong);
+    let message = "Provider returned error: This model's maximum context length is 5 tokens.";
+    assert_eq!(error.message.as_deref(), Some(message));
+    let theirs = classify(400, Some(&wrapped("Incorrect API key provided")));
+    assert_eq!(theirs.cause, Cause::InvalidRequest, "it is the aggregator's key, not ours");
 }
 
 #[test]
@@ -166,7 +203,7 @@ fn the_error_carries_status_words_and_wait() {
         [(HeaderName::from_static("retry-after"), HeaderValue::from_static("7"))].into_iter().collect();
     let words = words("Slow down", "", "requests");
     let answer = ErrorAnswer { status: 429, headers: &headers, words: Some(&words), now: UnixMs(0) };
-    let error = default_classify(&answer);
+    let error = super::classify(&ProviderSpec::COMPATIBLE, &answer).error;
     let expected = UpstreamError {
         cause: Cause::RateLimited,
         status: Some(429),

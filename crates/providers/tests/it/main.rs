@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod case;
 #[cfg(test)]
+mod errors;
+#[cfg(test)]
 mod registry;
 #[cfg(test)]
 mod replay;

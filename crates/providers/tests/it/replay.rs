@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use trunkline_domain::{UnixMs, Usage};
 use trunkline_providers::adapter::ErrorAnswer;
+use trunkline_providers::classify::classify;
 use trunkline_providers::rate_limits::RateLimitState;
 use trunkline_wire::codec::{
     AnswerFacts, AnswerProblem, Codec, ErrorWords, FrameClass, RelayEdits, RelayTarget, Skim,
@@ -174,7 +175,7 @@ fn assert_error(case: &Case, words: Option<&ErrorWords>) {
     let (name, expected) = (&case.name, &case.expected);
     let headers = case.headers();
     let answer = ErrorAnswer { status: case.facts.status, headers: &headers, words, now: UnixMs(0) };
-    let error = case.spec.adapter.classify(&answer);
+    let error = classify(case.spec, &answer).error;
     assert_eq!(Some(error.cause), expected.cause, "{name}: {words:?}");
     assert_eq!(error.code.as_deref(), expected.code.as_deref(), "{name}: code");
     if let Some(message) = &expected.message {

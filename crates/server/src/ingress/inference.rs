@@ -25,14 +25,13 @@ pub(crate) async fn count_tokens(app: App, dialect: Dialect, request: Request) -
 
 /// Serves a request of Gemini's, whose path names the model and what is asked of it.
 pub(crate) async fn serve_gemini(app: App, mut request: Request) -> Response {
-    let dialect = Dialect::GeminiGenerate;
     let asked = match request.extract_parts::<Path<String>>().await {
         Ok(Path(rest)) => read_path(&rest, request.uri().query()),
         Err(error) => Err(Error::new(ErrorKind::InvalidRequest, format!("the path cannot be read: {error}"))),
     };
     match asked {
-        Ok((purpose, path)) => ask(app, (dialect, purpose), Some(path), request).await,
-        Err(error) => render::error_in(dialect, &error),
+        Ok((kind, path)) => ask(app, kind, Some(path), request).await,
+        Err(error) => render::error_in(Dialect::GeminiGenerate, &error),
     }
 }
 
@@ -53,19 +52,23 @@ async fn ask(
 }
 
 /// `{model}:{method}`, below `/models/`.
-fn read_path(rest: &str, query: Option<&str>) -> Result<(Purpose, PathFacts), Error> {
+fn read_path(rest: &str, query: Option<&str>) -> Result<((Dialect, Purpose), PathFacts), Error> {
     let facts = |stream| {
         let model = rest.rsplit_once(':').map_or(rest, |(model, _)| model);
         PathFacts { model: Text::from(model), stream }
     };
     match ModelPath::parse(&format!("models/{rest}")).map(|path| path.method) {
-        Some(Method::GenerateContent) => Ok((Purpose::Answer, facts(None))),
-        Some(Method::StreamGenerateContent) => Ok((Purpose::Answer, facts(Some(Framing::of_query(query))))),
-        Some(Method::CountTokens) => Ok((Purpose::Count, facts(None))),
+        Some(Method::GenerateContent) => Ok(((Dialect::GeminiGenerate, Purpose::Answer), facts(None))),
+        Some(Method::StreamGenerateContent) => {
+            Ok(((Dialect::GeminiGenerate, Purpose::Answer), facts(Some(Framing::of_query(query)))))
+        }
+        Some(Method::CountTokens) => Ok(((Dialect::GeminiGenerate, Purpose::Count), facts(None))),
+        Some(Method::EmbedContent) => Ok(((Dialect::GeminiEmbed, Purpose::Answer), facts(None))),
+        Some(Method::BatchEmbedContents) => Ok(((Dialect::GeminiBatchEmbed, Purpose::Answer), facts(None))),
         None => {
             let message = format!(
-                "there is no models/{}: a model has the methods :generateContent, :streamGenerateContent and \
-                 :countTokens",
+                "there is no models/{}: a model has the methods :generateContent, :streamGenerateContent, \
+                 :countTokens, :embedContent and :batchEmbedContents",
                 shown(rest)
             );
             Err(Error::new(ErrorKind::NotFound, message))
@@ -80,16 +83,23 @@ mod tests {
     #[test]
     fn a_path_says_what_is_asked_of_which_model() {
         let facts = |model: &str, stream| PathFacts { model: model.into(), stream };
-        assert_eq!(read_path("m:generateContent", None).unwrap(), (Purpose::Answer, facts("m", None)));
+        let answer = (Dialect::GeminiGenerate, Purpose::Answer);
+        assert_eq!(read_path("m:generateContent", None).unwrap(), (answer, facts("m", None)));
         assert_eq!(
             read_path("google/m:free:streamGenerateContent", Some("alt=sse")).unwrap(),
-            (Purpose::Answer, facts("google/m:free", Some(Framing::Sse)))
+            (answer, facts("google/m:free", Some(Framing::Sse)))
         );
         assert_eq!(
             read_path("m:streamGenerateContent", None).unwrap(),
-            (Purpose::Answer, facts("m", Some(Framing::JsonArray)))
+            (answer, facts("m", Some(Framing::JsonArray)))
         );
-        assert_eq!(read_path("m:countTokens", None).unwrap(), (Purpose::Count, facts("m", None)));
-        assert_eq!(read_path("m:embedContent", None).unwrap_err().kind, ErrorKind::NotFound);
+        assert_eq!(
+            read_path("m:countTokens", None).unwrap(),
+            ((Dialect::GeminiGenerate, Purpose::Count), facts("m", None))
+        );
+        let embed = |dialect| ((dialect, Purpose::Answer), facts("m", None));
+        assert_eq!(read_path("m:embedContent", None).unwrap(), embed(Dialect::GeminiEmbed));
+        assert_eq!(read_path("m:batchEmbedContents", None).unwrap(), embed(Dialect::GeminiBatchEmbed));
+        assert_eq!(read_path("m:predict", None).unwrap_err().kind, ErrorKind::NotFound);
     }
 }

@@ -44,6 +44,26 @@ async fn each_dialect_has_its_paths_and_its_answers() {
 }
 
 #[tokio::test]
+async fn vectors_are_asked_for_in_googles_form() {
+    let gateway = Gateway::start("");
+    let content = json!({ "parts": [{ "text": "Hello" }] });
+    let one = json!({ "content": content, "outputDimensionality": 8 });
+    for base in ["/v1beta", "/v1"] {
+        let path = format!("{base}/models/sandbox/embed");
+        let answer = ask(&gateway, Method::POST, &format!("{path}:embedContent"), NONE, &one).await;
+        let values = &answer.json()["embedding"]["values"];
+        assert_eq!(values.as_array().map(Vec::len), Some(8), "{}", answer.body);
+        let many = json!({ "requests": [one, one, one] });
+        let answer = ask(&gateway, Method::POST, &format!("{path}:batchEmbedContents"), NONE, &many).await;
+        assert_eq!(answer.json()["embeddings"].as_array().map(Vec::len), Some(3), "{}", answer.body);
+        assert!(answer.header("x-trunkline-cost-usd").is_some());
+    }
+    let path = "/v1beta/models/sandbox/embed:embedContent";
+    let refused = ask(&gateway, Method::POST, path, NONE, &json!({})).await;
+    assert_eq!((refused.status, &refused.json()["error"]["status"]), (400, &json!("INVALID_ARGUMENT")));
+}
+
+#[tokio::test]
 async fn a_prompt_is_counted_and_an_estimate_says_that_it_is_one() {
     let gateway = Gateway::start("");
     let path = "/v1/messages/count_tokens";
@@ -83,7 +103,7 @@ async fn every_error_is_in_the_callers_dialect() {
     }
     for (method, path, status, word) in [
         (Method::POST, "/v1beta/models/no/such:generateContent", 404, "NOT_FOUND"),
-        (Method::POST, "/v1beta/models/sandbox/echo-small:embedContent", 404, "NOT_FOUND"),
+        (Method::POST, "/v1beta/models/sandbox/echo-small:predict", 404, "NOT_FOUND"),
         (Method::POST, "/v1beta/nothing", 404, "NOT_FOUND"),
         (Method::GET, "/v1beta/models/no/such", 404, "NOT_FOUND"),
     ] {

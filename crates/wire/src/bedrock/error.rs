@@ -57,7 +57,7 @@ impl Words {
             (Some(message), Some(original)) => Some(cut(&format!("{}: {}", message.0, original.0))),
             (message, original) => message.or(original).map(|message| cut(&message.0)),
         };
-        ErrorWords { message, code: kind.clone(), kind, param: None }
+        ErrorWords { message, code: kind.clone(), kind, ..ErrorWords::default() }
     }
 }
 

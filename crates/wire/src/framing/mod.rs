@@ -36,6 +36,8 @@ impl Framer {
             | Dialect::OpenaiResponses
             | Dialect::AnthropicMessages
             | Dialect::GeminiGenerate
+            | Dialect::GeminiEmbed
+            | Dialect::GeminiBatchEmbed
             | Dialect::CohereChat => Self::Sse(SseFramer::new(event_bytes_max)),
         }
     }
@@ -51,6 +53,8 @@ impl Framer {
             | Dialect::OpenaiResponses
             | Dialect::AnthropicMessages
             | Dialect::GeminiGenerate
+            | Dialect::GeminiEmbed
+            | Dialect::GeminiBatchEmbed
             | Dialect::CohereChat => "text/event-stream",
         }
     }

@@ -1,6 +1,8 @@
 //! Errors in both directions: `{"error": {"code", "message", "status", "details"}}`, googleapis `google/rpc/status.proto`
 //! and `error_details.proto`; google-genai, `errors.py` (an error may stand in an array of one).
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde_json::Number;
 use trunkline_domain::{Error, Text};
@@ -32,6 +34,7 @@ wire_object! {
     ignoring struct Detail {
         "reason" => reason: Str,
         "fieldViolations" | "field_violations" => violations: Vec<Violation>,
+        "retryDelay" | "retry_delay" => retry_delay: Str,
     }
 }
 
@@ -63,7 +66,14 @@ pub(super) fn read(body: &[u8]) -> Option<ErrorWords> {
             .filter_map(|violation| violation.field.as_ref())
             .map(|field| cut(field, MESSAGE_BYTES_MAX))
             .next(),
+        wrapped: None,
+        retry_after: details.iter().find_map(|detail| delay(&detail.retry_delay.as_ref()?.0)),
     })
+}
+
+/// A duration as JSON has it: `34.4s` (`google/protobuf/duration.proto`).
+fn delay(text: &str) -> Option<Duration> {
+    Duration::try_from_secs_f64(text.strip_suffix('s')?.parse().ok()?).ok()
 }
 
 /// Writes an error as the body of an answer.

@@ -17,6 +17,7 @@
 //! for answers, `usage` for how tokens are counted.
 
 mod answer;
+pub(crate) mod embeddings;
 mod error;
 pub mod path;
 pub(crate) mod recast;

@@ -23,6 +23,10 @@ pub enum Method {
     StreamGenerateContent,
     /// How long the prompt is.
     CountTokens,
+    /// A vector.
+    EmbedContent,
+    /// Vectors, many at once.
+    BatchEmbedContents,
 }
 
 /// How a streamed answer is framed.
@@ -35,7 +39,13 @@ pub enum Framing {
 }
 
 impl Method {
-    const ALL: &'static [Method] = &[Self::GenerateContent, Self::StreamGenerateContent, Self::CountTokens];
+    const ALL: &'static [Method] = &[
+        Self::GenerateContent,
+        Self::StreamGenerateContent,
+        Self::CountTokens,
+        Self::EmbedContent,
+        Self::BatchEmbedContents,
+    ];
 
     /// Its name in the path.
     pub const fn as_str(self) -> &'static str {
@@ -43,6 +53,8 @@ impl Method {
             Self::GenerateContent => "generateContent",
             Self::StreamGenerateContent => "streamGenerateContent",
             Self::CountTokens => "countTokens",
+            Self::EmbedContent => "embedContent",
+            Self::BatchEmbedContents => "batchEmbedContents",
         }
     }
 }
@@ -107,8 +119,8 @@ mod tests {
             Some(("ollama/llama3:8b", Method::StreamGenerateContent))
         );
         assert_eq!(parsed("models/m:countTokens"), Some(("m", Method::CountTokens)));
-        for none in ["models/:generateContent", "models/m", "models/m:embedContent", "m:generateContent", ""]
-        {
+        assert_eq!(parsed("models/m:batchEmbedContents"), Some(("m", Method::BatchEmbedContents)));
+        for none in ["models/:generateContent", "models/m", "models/m:predict", "m:generateContent", ""] {
             assert_eq!(parsed(none), None, "{none}");
         }
     }

@@ -12,7 +12,7 @@ use crate::envelope::Envelope;
 use crate::splice::{Edit, EditValue, splice};
 
 /// Fields meant for a gateway, not for a model. They are removed unless the server is known to understand them.
-pub(super) const GATEWAY_FIELDS: &[&str] = &["models", "provider", "session_id", "routing", "tags"];
+pub(crate) const GATEWAY_FIELDS: &[&str] = &["models", "provider", "session_id", "routing", "tags"];
 
 const MAX: [&str; 2] = ["maxOutputTokens", "max_output_tokens"];
 

@@ -67,7 +67,7 @@ fn contents(raw: &[u8], skim: &mut Skim) -> Result<(), FieldError> {
     Ok(())
 }
 
-fn content(content: &mut Cursor<'_>, skim: &mut Skim) {
+pub(super) fn content(content: &mut Cursor<'_>, skim: &mut Skim) {
     if content.kind() != Kind::Object {
         return weigh(content, skim);
     }

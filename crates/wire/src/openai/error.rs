@@ -41,11 +41,20 @@ struct Wire<'a> {
     #[serde(borrow)]
     param: Option<&'a RawValue>,
     #[serde(borrow)]
+    metadata: Option<&'a RawValue>,
+    #[serde(borrow)]
     detail: Option<&'a RawValue>,
     #[serde(borrow)]
     choices: Option<&'a RawValue>,
     #[serde(borrow)]
     data: Option<&'a RawValue>,
+}
+
+/// What an aggregator adds about the provider it asked.
+#[derive(Deserialize)]
+struct Metadata<'a> {
+    #[serde(borrow)]
+    raw: Option<&'a RawValue>,
 }
 
 /// One of FastAPI's complaints about a body.
@@ -71,7 +80,7 @@ pub(crate) fn read(body: &[u8]) -> Option<ErrorWords> {
 fn read_object(body: &[u8]) -> Option<ErrorWords> {
     let wire: Wire<'_> = serde_json::from_slice(body).ok()?;
     match (wire.error, wire.detail) {
-        (Some(error), _) => words(error.get()),
+        (Some(error), _) => words(error.get()).map(|words| with_code(words, &wire)),
         (None, _) if wire.choices.is_some() || wire.data.is_some() => None,
         (None, Some(detail)) => words_of_detail(detail.get()),
         (None, None) => wire.message.is_some().then(|| words_of(&wire)),
@@ -88,6 +97,15 @@ pub(crate) fn words(error: &str) -> Option<ErrorWords> {
     Some(ErrorWords { message: Some(cut(&message, MESSAGE_BYTES_MAX)), ..ErrorWords::default() })
 }
 
+/// A message that is all there is of `error` has its code beside it (xAI).
+fn with_code(words: ErrorWords, wire: &Wire<'_>) -> ErrorWords {
+    if words.code.is_some() {
+        return words;
+    }
+    let kind = wire.kind.and_then(label);
+    ErrorWords { code: wire.code.and_then(label).or_else(|| kind.clone()), kind, ..words }
+}
+
 fn words_of(wire: &Wire<'_>) -> ErrorWords {
     let kind = wire.kind.or(wire.status).and_then(label);
     ErrorWords {
@@ -95,7 +113,34 @@ fn words_of(wire: &Wire<'_>) -> ErrorWords {
         code: wire.code.and_then(label).or_else(|| kind.clone()),
         kind,
         param: wire.param.and_then(label),
+        wrapped: wire.metadata.and_then(wrapped),
+        retry_after: None,
     }
+}
+
+/// What the provider behind an aggregator said: `metadata.raw`, its error body or its words
+/// (<https://openrouter.ai/docs/api/reference/errors-and-debugging>).
+fn wrapped(metadata: &RawValue) -> Option<Text> {
+    let metadata: Metadata<'_> = serde_json::from_str(metadata.get()).ok()?;
+    let raw = unquote(metadata.raw?.get().as_bytes()).filter(|raw| !raw.is_empty())?;
+    let inner: Option<Wire<'_>> = serde_json::from_str(&raw).ok();
+    let message = match inner.as_ref().and_then(|inner| inner.error) {
+        Some(error) => words_without_metadata(error.get()),
+        None => inner
+            .as_ref()
+            .and_then(|inner| inner.message)
+            .and_then(|text| self::text(text, MESSAGE_BYTES_MAX)),
+    };
+    Some(message.unwrap_or_else(|| cut(&raw, MESSAGE_BYTES_MAX)))
+}
+
+/// The message of an error that stands in another: one level, whatever it wraps itself.
+fn words_without_metadata(error: &str) -> Option<Text> {
+    if !error.starts_with('{') {
+        return unquote(error.as_bytes()).map(|message| cut(&message, MESSAGE_BYTES_MAX));
+    }
+    let wire: Wire<'_> = serde_json::from_str(error).ok()?;
+    wire.message.and_then(|message| text(message, MESSAGE_BYTES_MAX))
 }
 
 fn words_of_detail(detail: &str) -> Option<ErrorWords> {
@@ -112,6 +157,7 @@ fn words_of_detail(detail: &str) -> Option<ErrorWords> {
         code: kind.clone(),
         kind,
         param: (!path.is_empty()).then(|| cut(&path, CODE_BYTES_MAX)),
+        ..ErrorWords::default()
     })
 }
 

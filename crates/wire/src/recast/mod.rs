@@ -15,6 +15,7 @@
 //!
 //! Where to look first: [`ChatCodec`]; [`StreamRecast`] (a stream, frame by frame); [`Losses`].
 
+mod embeddings;
 mod frames;
 pub(crate) mod loss;
 mod stream;
@@ -28,6 +29,7 @@ use crate::envelope::Envelope;
 use crate::frame::Frame;
 use crate::quirks::Quirks;
 
+pub use embeddings::EmbeddingsCodec;
 pub use frames::Frames;
 pub use loss::{LOSSES_MAX, LossPolicy, Losses, Tolerance};
 pub use stream::{StreamReading, StreamRecast};

@@ -252,7 +252,7 @@ fn what_is_no_event_is_an_error_or_garbage() {
         message: Some("Overloaded".into()),
         code: Some("overloaded_error".into()),
         kind: Some("overloaded_error".into()),
-        param: None,
+        ..ErrorWords::default()
     };
     let error = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
     assert_eq!(tap.frame(&event(error)), FrameClass::Error(overloaded.clone()));

@@ -10,7 +10,13 @@ use trunkline_wire::quirks::Quirks;
 
 fn words(message: &str, code: &str, kind: &str, param: &str) -> ErrorWords {
     let text = |text: &str| (!text.is_empty()).then(|| text.into());
-    ErrorWords { message: text(message), code: text(code), kind: text(kind), param: text(param) }
+    ErrorWords {
+        message: text(message),
+        code: text(code),
+        kind: text(kind),
+        param: text(param),
+        ..ErrorWords::default()
+    }
 }
 
 #[test]
@@ -27,6 +33,24 @@ fn providers_errors_are_read_in_every_shape() {
         (
             r#"{"error":{"code":429,"message":"slow down","metadata":{"provider_name":"x"}},"user_id":"u"}"#,
             words("slow down", "429", "", ""),
+        ),
+        (
+            r#"{"error":{"code":400,"message":"Provider returned error","metadata":{"raw":"{\"error\":{\"message\":\"too long\",\"code\":400}}","provider_name":"x"}}}"#,
+            ErrorWords {
+                wrapped: Some("too long".into()),
+                ..words("Provider returned error", "400", "", "")
+            },
+        ),
+        (
+            r#"{"error":{"code":429,"message":"Provider returned error","metadata":{"raw":"x is busy"}}}"#,
+            ErrorWords {
+                wrapped: Some("x is busy".into()),
+                ..words("Provider returned error", "429", "", "")
+            },
+        ),
+        (
+            r#"{"code":"Client specified an invalid argument","error":"bad key"}"#,
+            words("bad key", "Client specified an invalid argument", "", ""),
         ),
         (
             r#"[{"error":{"code":400,"message":"bad","status":"INVALID_ARGUMENT"}}]"#,

@@ -162,7 +162,7 @@ fn an_error_is_one_before_and_after_content() {
         message: Some("busy".into()),
         code: Some("502".into()),
         kind: None,
-        param: None,
+        ..ErrorWords::default()
     });
     for (raw, expected) in [
         ("data: {\"error\":{\"code\":502,\"message\":\"busy\"}}\n\n", overloaded.clone()),
@@ -192,7 +192,7 @@ fn vllms_bare_error_is_an_error() {
         message: Some("busy".into()),
         code: Some("400".into()),
         kind: Some("BadRequestError".into()),
-        param: None,
+        ..ErrorWords::default()
     };
     assert_eq!(chat().frame(&frame(bare)), FrameClass::Error(expected.clone()));
     let mut later = chat();

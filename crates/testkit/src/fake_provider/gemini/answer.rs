@@ -17,6 +17,15 @@ use crate::fake_provider::speech::{Finish, MEDIA_TOKENS, Speech, Wanted, count, 
 pub(super) enum Asked {
     /// How many tokens a prompt has.
     Count(u64),
+    /// Vectors.
+    Embed {
+        /// How many numbers each is to have.
+        dimensions: Vec<usize>,
+        /// Whether many were asked for at once.
+        many: bool,
+        /// What the provider bills, whatever it reports.
+        billed: Billed,
+    },
     /// An answer.
     Content(Box<ContentAsked>),
 }
@@ -48,8 +57,36 @@ impl Accepted for Asked {
                 let bytes = body.to_string().into();
                 Answered { id: None, parts: vec![Part { wait: Duration::ZERO, bytes, billed: None }] }
             }
+            Self::Embed { dimensions, many, billed } => {
+                let vector = |length: &usize| json!({ "values": vec![0.5; *length] });
+                let mut vectors: Vec<_> = dimensions.iter().map(vector).collect();
+                let body = match many {
+                    true => json!({ "embeddings": vectors }),
+                    false => json!({ "embedding": vectors.pop() }),
+                };
+                let bytes = body.to_string().into();
+                Answered {
+                    id: None,
+                    parts: vec![Part { wait: Duration::ZERO, bytes, billed: Some(*billed) }],
+                }
+            }
             Self::Content(asked) => asked.answer(making),
         }
+    }
+}
+
+impl Asked {
+    /// Reads a body that was found in order. Like the real one it counts no tokens in its answer.
+    pub(super) fn embed(body: &Value, many: bool) -> Self {
+        const DIMENSIONS: u64 = 3;
+        let all: Vec<&Value> = if many { items(body, "requests").iter().collect() } else { vec![body] };
+        let length = |request: &&Value| {
+            let asked = get(request, "outputDimensionality").and_then(Value::as_u64).unwrap_or(DIMENSIONS);
+            usize::try_from(asked).unwrap_or(usize::MAX)
+        };
+        let texts = all.iter().filter_map(|request| get(request, "content")).flat_map(parts);
+        let billed = Billed { prompt_tokens: texts.map(tokens).sum(), ..Billed::default() };
+        Self::Embed { dimensions: all.iter().map(length).collect(), many, billed }
     }
 }
 

@@ -27,6 +27,7 @@ mod config;
 mod contents;
 mod decode_request;
 mod decode_stream;
+pub(crate) mod embeddings;
 mod encode_contents;
 mod encode_request;
 mod encode_stream;

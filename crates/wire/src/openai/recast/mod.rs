@@ -21,6 +21,7 @@
 pub(crate) mod content;
 mod decode_request;
 mod decode_stream;
+pub(crate) mod embeddings;
 mod encode_messages;
 pub(crate) mod encode_request;
 mod encode_stream;

@@ -162,7 +162,7 @@ fn an_error_in_mid_stream_ends_it() {
         message: Some("Overloaded".into()),
         code: Some("overloaded_error".into()),
         kind: Some("overloaded_error".into()),
-        param: None,
+        ..ErrorWords::default()
     };
     assert_eq!(ending, Ending::Problem(AnswerProblem::Error(words)));
     assert!(matches!(read.as_slice(), [StreamEvent::Start { .. }, StreamEvent::Usage(_)]));

@@ -433,7 +433,7 @@ fn an_error_in_mid_stream_ends_it_and_garbage_is_no_answer() {
         message: Some("Overloaded".into()),
         code: Some("UNAVAILABLE".into()),
         kind: Some("UNAVAILABLE".into()),
-        param: None,
+        ..ErrorWords::default()
     };
     let (read, ending) = events(GEMINI, &TOLERANT, [sse(&[said.clone(), error]).as_slice()]);
     assert_eq!(ending, Ending::Problem(AnswerProblem::Error(words)));

@@ -13,6 +13,7 @@ mod bedrock_requests;
 mod cohere;
 mod cohere_answers;
 mod cohere_generate;
+mod embeddings;
 mod gemini;
 mod gemini_generate;
 mod generate;

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::answer::{Asked, ContentAsked};
 use super::error::ApiError;
-use super::get;
+use super::{get, items, text as member};
 use crate::fake_provider::findings::{self, Members, Refusal};
 use crate::fake_provider::headers::{improper, text};
 use crate::fake_provider::plan::Accepted;
@@ -78,7 +78,14 @@ fn asked(setup: &Setup, arrived: &Arrived, findings: &mut Findings) -> Option<As
     let named = path.strip_prefix("/models/").and_then(|path| path.rsplit_once(':'));
     let known = named.filter(|(_, method)| {
         arrived.method == Method::POST
-            && matches!(*method, "generateContent" | "streamGenerateContent" | "countTokens")
+            && matches!(
+                *method,
+                "generateContent"
+                    | "streamGenerateContent"
+                    | "countTokens"
+                    | "embedContent"
+                    | "batchEmbedContents"
+            )
     });
     let Some((model, method)) = known else {
         findings.add(format!("unknown path {path}"), ApiError::of(404, "Requested entity was not found."));
@@ -102,8 +109,30 @@ fn asked(setup: &Setup, arrived: &Arrived, findings: &mut Findings) -> Option<As
         request_in_order(&request, model, findings)?;
         return Some(Asked::Count(ContentAsked::read(model, &request, streams).prompt_tokens()));
     }
+    if let "embedContent" | "batchEmbedContents" = method {
+        return embeddings(&body, model, method == "batchEmbedContents", findings);
+    }
     request_in_order(&body, model, findings)?;
     Some(Asked::Content(Box::new(ContentAsked::read(model, &body, streams))))
+}
+
+fn embeddings(body: &Value, model: &str, many: bool, findings: &mut Findings) -> Option<Asked> {
+    let shape = if many { &shapes::EMBED_MANY } else { shapes::EMBED_ONE };
+    let problems = shape::check(body.as_object()?, shape, Reading::ProtoJson);
+    for problem in &problems {
+        findings.invalid(words(problem));
+    }
+    let requests = if many { items(body, "requests") } else { std::slice::from_ref(body) };
+    let name = format!("models/{model}");
+    for request in requests {
+        if get(request, "content").is_none() {
+            findings.invalid("* EmbedContentRequest.content: contents is not specified");
+        }
+        if many && member(request, "model") != Some(&name) {
+            findings.invalid("* BatchEmbedContentsRequest.requests[0].model: model does not match the path");
+        }
+    }
+    problems.is_empty().then(|| Asked::embed(body, many))
 }
 
 fn body(setup: &Setup, arrived: &Arrived, findings: &mut Findings) -> Option<Value> {

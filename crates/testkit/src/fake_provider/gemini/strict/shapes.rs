@@ -46,6 +46,23 @@ static PART: Shape = Shape {
 
 static CONTENT: Shape = Shape { fields: &[optional("role", Text), optional("parts", List(&Object(&PART)))] };
 
+/// `EmbedContentRequest` (<https://ai.google.dev/api/embeddings>).
+static EMBED: Shape = Shape {
+    fields: &[
+        optional("model", Text),
+        optional("content", Object(&CONTENT)),
+        optional("taskType", Text),
+        optional("title", Text),
+        optional("outputDimensionality", Whole(1, MANY)),
+    ],
+};
+
+/// The body of `embedContent`.
+pub(super) static EMBED_ONE: &Shape = &EMBED;
+
+/// The body of `batchEmbedContents`.
+pub(super) static EMBED_MANY: Shape = Shape { fields: &[optional("requests", List(&Object(&EMBED)))] };
+
 /// An OpenAPI schema; one of JSON Schema goes into the members whose name ends in `JsonSchema`.
 static SCHEMA: Shape = Shape {
     fields: &[
