@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Doors, Gateway};
+use super::{Doors, Gateway, service};
 use crate::listen::Door;
 
 /// How long administrators' requests may take at the end.
@@ -38,6 +38,7 @@ impl Gateway {
     pub(super) async fn run(self, mut signals: Signals) {
         signals.next().await;
         tracing::info!("stopping: requests under way are finished, a second signal ends them");
+        service::stopping();
         self.engine.begin_drain();
         let finishing = async {
             if !self.doors.public.close(self.drain_timeout).await {

@@ -9,8 +9,10 @@ mod drain;
 mod first_run;
 mod log;
 pub(crate) mod machine;
+mod service;
 pub(crate) mod storage;
 
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -33,6 +35,7 @@ use trunkline_upstream::sandbox::Sandbox;
 
 pub(crate) use self::configuration::USUAL_FILE;
 use self::configuration::{Configuration, FirstLook};
+use self::service::Activation;
 use self::storage::Storage;
 use crate::admin::{self, AdminState, CONTROL_SOCKET};
 use crate::app::{App, Parts};
@@ -83,6 +86,11 @@ impl StartError {
 
 /// Runs the gateway until it is told to stop.
 pub(crate) fn serve(options: ServeOptions) -> ExitCode {
+    // Before there are threads: it changes the environment.
+    let activation = match Activation::take() {
+        Ok(activation) => activation,
+        Err(error) => return error.report(),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return StartError::Other(format!("no threads could be started: {error}")).report(),
@@ -96,7 +104,7 @@ pub(crate) fn serve(options: ServeOptions) -> ExitCode {
         // From here on: one that comes while everything is put together must not end the process.
         let signals = drain::Signals::listen().map_err(unheard)?;
         let hangup = signal(SignalKind::hangup()).map_err(unheard)?;
-        let gateway = start(options, hangup, lanes.way()).await?;
+        let gateway = start(options, activation, hangup, lanes.way()).await?;
         gateway.run(signals).await;
         Ok(())
     });
@@ -127,12 +135,17 @@ struct Doors {
     control: Door,
 }
 
-async fn start(options: ServeOptions, hangup: Signal, way: Way) -> Result<Gateway, StartError> {
+async fn start(
+    options: ServeOptions,
+    activation: Activation,
+    hangup: Signal,
+    way: Way,
+) -> Result<Gateway, StartError> {
     let look = FirstLook::read(options)?;
     let storage = Storage::open(&look.settings).await?;
     let Configuration { path, seen, loaded, written, catalogue } = look.with_catalogue_of(&storage).await?;
     let settings = loaded.config.clone();
-    let listeners = Listeners::bind(&settings).await?;
+    let listeners = Listeners::bind(&settings, activation).await?;
     let configurator = Arc::new(Configurator::new(
         Arc::new(network().map_err(|error| StartError::Other(error.to_string()))?),
         Arc::new(Sandbox::new(rand::random())),
@@ -162,6 +175,7 @@ async fn start(options: ServeOptions, hangup: Signal, way: Way) -> Result<Gatewa
     let addresses = listeners.addresses();
     let address_file = banner::AddressFile::write(&settings.server.data_dir, &addresses)?;
     let doors = open_doors(listeners, way, &engine, &storage, &reloader, &settings);
+    service::ready();
     banner::print(&addresses, &settings.server, &first);
     Ok(Gateway { engine, storage, doors, drain_timeout: settings.server.drain_timeout, stop, address_file })
 }
@@ -186,7 +200,7 @@ struct Listeners {
 }
 
 impl Listeners {
-    async fn bind(settings: &ConfigFile) -> Result<Self, StartError> {
+    async fn bind(settings: &ConfigFile, activation: Activation) -> Result<Self, StartError> {
         let server = &settings.server;
         let tls = match &server.tls {
             Some(files) => {
@@ -200,8 +214,8 @@ impl Listeners {
         };
         let control = Listen::Unix(server.data_dir.join(CONTROL_SOCKET));
         Ok(Self {
-            public: bind(&server.listen).await.map_err(|error| unbound(&error, "--listen"))?,
-            admin: bind(&server.admin_listen).await.map_err(|error| unbound(&error, "--admin-listen"))?,
+            public: given_or(activation.public, &server.listen, "--listen").await?,
+            admin: given_or(activation.admin, &server.admin_listen, "--admin-listen").await?,
             control: bind(&control).await.map_err(|error| unbound(&error, "--data-dir"))?,
             tls,
         })
@@ -210,6 +224,16 @@ impl Listeners {
     fn addresses(&self) -> banner::Addresses {
         banner::Addresses::new(&self.public.address, &self.admin.address)
     }
+}
+
+/// The service manager's sockets, or one at the configured address.
+async fn given_or(given: Vec<OwnedFd>, configured: &Listen, flag: &str) -> Result<Bound, StartError> {
+    if given.is_empty() {
+        return bind(configured).await.map_err(|error| unbound(&error, flag));
+    }
+    Bound::given(given).map_err(|error| {
+        StartError::Other(format!("the sockets of the service manager cannot be listened on: {error}"))
+    })
 }
 
 fn unbound(error: &BindError, flag: &str) -> StartError {

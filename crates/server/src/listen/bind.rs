@@ -1,10 +1,12 @@
-//! From an address in the configuration to sockets that listen.
+//! From an address in the configuration to sockets that listen, and from sockets that somebody else has opened.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use rustix::net::AddressFamily;
 use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixStream};
 use trunkline_engine::config::server::Listen;
 use trunkline_upstream::connect::resolve::{Resolve as _, SystemResolver};
@@ -24,7 +26,11 @@ pub(crate) struct Bound {
 #[derive(Debug)]
 pub(super) enum Listening {
     Tcp(TcpListener),
-    Unix { listener: UnixListener, _file: SocketFile },
+    /// The file is removed with the listener, unless whoever opened the socket looks after it.
+    Unix {
+        listener: UnixListener,
+        _file: Option<SocketFile>,
+    },
 }
 
 /// A socket's file, removed when nobody listens there any more.
@@ -47,6 +53,45 @@ pub(crate) enum BindError {
     Io { address: Listen, source: io::Error },
     #[error("cannot listen on {address}: {reason}")]
     Name { address: Listen, reason: String },
+}
+
+impl Bound {
+    /// Sockets the service manager has opened, which also removes their files.
+    pub(crate) fn given(sockets: Vec<OwnedFd>) -> io::Result<Self> {
+        let sockets = sockets.into_iter().map(adopt).collect::<io::Result<Vec<_>>>()?;
+        let first = sockets.first().ok_or_else(|| io::Error::other("no socket was passed"))?;
+        let address = first.address()?;
+        Ok(Self { sockets, address })
+    }
+}
+
+impl Listening {
+    fn address(&self) -> io::Result<Listen> {
+        match self {
+            Self::Tcp(listener) => {
+                let address = listener.local_addr()?;
+                Ok(Listen::Tcp { host: address.ip().to_string(), port: address.port() })
+            }
+            Self::Unix { listener, .. } => {
+                let address = listener.local_addr()?;
+                let path =
+                    address.as_pathname().ok_or_else(|| io::Error::other("a socket without a path"))?;
+                Ok(Listen::Unix(path.to_owned()))
+            }
+        }
+    }
+}
+
+/// Watches a socket that listens already.
+fn adopt(socket: OwnedFd) -> io::Result<Listening> {
+    if rustix::net::sockopt::socket_domain(&socket)? == AddressFamily::UNIX {
+        let listener = std::os::unix::net::UnixListener::from(socket);
+        listener.set_nonblocking(true)?;
+        return Ok(Listening::Unix { listener: UnixListener::from_std(listener)?, _file: None });
+    }
+    let listener = std::net::TcpListener::from(socket);
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener).map(Listening::Tcp)
 }
 
 /// Listens. A name is every address it has: `localhost` is IPv4 and IPv6; of several, one is enough.
@@ -128,7 +173,7 @@ async fn unix(path: &Path) -> io::Result<Listening> {
         },
         bound => bound?,
     };
-    let socket = Listening::Unix { listener, _file: SocketFile(path.to_owned()) };
+    let socket = Listening::Unix { listener, _file: Some(SocketFile(path.to_owned())) };
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
     Ok(socket)
 }
