@@ -30,7 +30,7 @@ use tokio::sync::{Notify, Semaphore, oneshot, watch};
 
 pub use drain::{Drainer, FlushTimeout};
 pub(crate) use record::unknown_end;
-pub use recover::{Recovered, read_undrained};
+pub use recover::{Orphan, Recovered, read_outstanding, read_undrained};
 pub use ticket::{NotWritten, Opened, Ticket};
 
 use record::RECORD_BYTES_MAX;

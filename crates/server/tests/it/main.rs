@@ -27,3 +27,4 @@ mod service;
 mod startup;
 mod stop;
 mod support;
+mod takeover;
