@@ -71,6 +71,7 @@ impl Orphan {
         let lock = match lock(directory) {
             Ok(lock) => lock,
             Err(JournalError::InUse(_)) => return Ok(None),
+            Err(error) if error.is_missing() => return Ok(None),
             Err(error) => return Err(error),
         };
         let scanned = read_position(directory).and_then(|drained| scan(directory, drained));
@@ -134,6 +135,20 @@ pub(super) fn lock(directory: &Path) -> Result<File, JournalError> {
         }
     }
     Err(JournalError::InUse(directory.to_owned()))
+}
+
+/// Makes the directory where it is missing, and takes it. Whoever looked after a process that has ended may delete it in
+/// between.
+pub(super) fn lock_made(directory: &Path) -> Result<File, JournalError> {
+    let mut tries = 0;
+    loop {
+        std::fs::create_dir_all(directory).map_err(|error| JournalError::io(directory, error))?;
+        tries += 1;
+        match lock(directory) {
+            Err(error) if error.is_missing() && tries < LOCK_TRIES => {}
+            outcome => return outcome,
+        }
+    }
 }
 
 /// Whether a path still leads to a file that was opened there.

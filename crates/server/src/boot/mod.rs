@@ -167,16 +167,16 @@ async fn start(
     way: Way,
 ) -> Result<Gateway, StartError> {
     let other = options.other;
-    let look = FirstLook::read(options)?;
-    let data_dir = look.settings.server.data_dir.clone();
+    let first_look = FirstLook::read(options)?;
+    let data_dir = first_look.settings.server.data_dir.clone();
     storage::prepare(&data_dir)?;
     let alone = match (DataLock::take(&data_dir), other) {
         (Ok(lock), _) => Some(lock),
         (Err(LockError::InUse(_)), Other::Succeeded) => None,
         (Err(error), _) => return Err(StartError::Other(error.to_string())),
     };
-    let storage = Storage::open(&look.settings).await?;
-    let Configuration { path, seen, loaded, written, catalogue } = look.with_catalogue_of(&storage).await?;
+    let storage = Storage::open(&first_look.settings).await?;
+    let Configuration { path, seen, loaded, written, catalogue } = first_look.with_catalogue_of(&storage).await?;
     let settings = loaded.config.clone();
     let tls = tls_of(&settings)?;
     let engine = engine(&storage, &settings, loaded, catalogue).await?;

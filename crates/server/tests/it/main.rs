@@ -23,6 +23,7 @@ mod kill;
 mod lists;
 mod protocols;
 mod reload;
+mod rolling;
 mod service;
 mod startup;
 mod stop;

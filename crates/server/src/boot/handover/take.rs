@@ -153,7 +153,7 @@ impl PredecessorLink {
         drop(predecessor);
         match adopt(&store, &journal).await {
             Ok(outcome) => {
-                tracing::info!(journal = %journal.display(), ?outcome, "the process before has ended")
+                tracing::info!(journal = %journal.display(), ?outcome, "the process before has ended");
             }
             Err(error) => {
                 tracing::error!(%error, "what the process before has left is taken over at the next start");
