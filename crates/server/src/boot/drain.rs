@@ -20,15 +20,35 @@ const LEFT_LIMIT: Duration = Duration::from_hours(1);
 /// How long background work and the journal may take at the end, each.
 const SETTLE_LIMIT: Duration = Duration::from_secs(10);
 
-/// What tells the gateway to stop.
+/// What tells the gateway to stop, or to be replaced.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// Asks for a successor.
+    replace: Signal,
+}
+
+/// What a gateway that serves is told.
+enum Told {
+    Stop,
+    Replace,
 }
 
 impl Signals {
     pub(super) fn listen() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            replace: signal(SignalKind::user_defined2())?,
+        })
+    }
+
+    async fn any(&mut self) -> Told {
+        tokio::select! {
+            _ = self.terminate.recv() => Told::Stop,
+            _ = self.interrupt.recv() => Told::Stop,
+            _ = self.replace.recv() => Told::Replace,
+        }
     }
 
     async fn next(&mut self) {
@@ -44,7 +64,15 @@ impl Gateway {
     pub(super) async fn run(mut self, mut signals: Signals) {
         loop {
             let asking = tokio::select! {
-                () = signals.next() => return self.stop(signals).await,
+                told = signals.any() => match told {
+                    Told::Stop => return self.stop(signals).await,
+                    Told::Replace => {
+                        service::start_successor().unwrap_or_else(|error| {
+                            tracing::error!(%error, "no successor could be started; this process goes on");
+                        });
+                        continue;
+                    }
+                },
                 asking = self.successors.accept() => asking,
             };
             let heard = match asking {

@@ -48,7 +48,7 @@ use crate::admin::{self, AdminState, CONTROL_SOCKET};
 use crate::app::{App, Parts};
 use crate::front::{AccessLog, Front};
 use crate::ingress::read::Bodies;
-use crate::listen::bind::{BindError, Bound, Spare, bind};
+use crate::listen::bind::{BindError, Bound, Fate, Spare, bind};
 use crate::listen::lanes::{Lanes, Way};
 use crate::listen::{Door, Limits, Threads, tls};
 use crate::reload::Reloader;
@@ -176,7 +176,8 @@ async fn start(
         (Err(error), _) => return Err(StartError::Other(error.to_string())),
     };
     let storage = Storage::open(&first_look.settings).await?;
-    let Configuration { path, seen, loaded, written, catalogue } = first_look.with_catalogue_of(&storage).await?;
+    let Configuration { path, seen, loaded, written, catalogue } =
+        first_look.with_catalogue_of(&storage).await?;
     let settings = loaded.config.clone();
     let tls = tls_of(&settings)?;
     let engine = engine(&storage, &settings, loaded, catalogue).await?;
@@ -327,13 +328,13 @@ impl Sources {
             |error| StartError::Other(format!("the sockets that were passed cannot be listened on: {error}"));
         match self {
             Self { given, .. } if !given.is_empty() => Bound::given(given).map_err(unusable),
-            Self { inherited: Some(Offered { address, sockets, .. }), .. } => {
-                // A path may be the same under another name; then ours is the one it is removed by.
-                let address = match configured {
-                    Listen::Unix(_) => configured.clone(),
-                    Listen::Tcp { .. } => address.parse().unwrap_or_else(|_| configured.clone()),
+            Self { inherited: Some(Offered { address, file, sockets, .. }), .. } => {
+                // A path in the data directory may have another name here; then ours is the one it is removed by.
+                let address = match (file, configured) {
+                    (Fate::Removed, Listen::Unix(_)) => configured.clone(),
+                    (Fate::Removed | Fate::Kept, _) => address.parse().unwrap_or_else(|_| configured.clone()),
                 };
-                Bound::inherited(sockets, address).map_err(unusable)
+                Bound::inherited(sockets, address, file).map_err(unusable)
             }
             Self { .. } => bind(configured).await.map_err(|error| unbound(&error, flag)),
         }

@@ -1,9 +1,11 @@
 //! The service manager: sockets it has opened for us (sd_listen_fds(3)), and what it is told (sd_notify(3)).
+//! And the successor that a signal asks for, which a service manager could not start beside us.
 //!
 //! Without one there are no sockets, and what is said goes nowhere. Look first at [`Activation::take`].
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::process::Command;
 
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
@@ -12,6 +14,9 @@ use super::StartError;
 
 /// The names that `FileDescriptorName=` gives, colon-separated.
 const NAMES: &str = "LISTEN_FDNAMES";
+
+/// The flag that makes a start a takeover.
+const TAKEOVER: &str = "--takeover";
 
 /// Sockets the service manager has opened, by what they are for. They come before the addresses of the configuration.
 #[derive(Debug, Default)]
@@ -63,6 +68,23 @@ fn listening(passed: &mut ListenFd, number: usize) -> io::Result<OwnedFd> {
         Ok(listener) => listener.map(OwnedFd::from).ok_or_else(missing),
         Err(_) => passed.take_unix_listener(number)?.map(OwnedFd::from).ok_or_else(missing),
     }
+}
+
+/// Starts a successor of this process: the program as it lies there now, with the same words. It asks to take over like any
+/// other; where it fails, it says why, and this process goes on.
+pub(super) fn start_successor() -> io::Result<()> {
+    let mut words = std::env::args_os();
+    let program = words.next().ok_or(io::ErrorKind::NotFound)?;
+    let words = words.filter(|word| word != TAKEOVER);
+    let mut successor =
+        Command::new(program).args(words).arg(TAKEOVER).stdin(std::process::Stdio::null()).spawn()?;
+    tracing::info!(pid = successor.id(), "a successor was started");
+    let waiting = std::thread::Builder::new().name("trunkline-successor".to_owned());
+    waiting.spawn(move || match successor.wait() {
+        Ok(status) => tracing::warn!(%status, "the successor has ended"),
+        Err(error) => tracing::warn!(%error, "the successor is out of sight"),
+    })?;
+    Ok(())
 }
 
 /// It serves.

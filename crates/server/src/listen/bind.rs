@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::net::AddressFamily;
+use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixStream};
 use trunkline_engine::config::server::Listen;
 use trunkline_upstream::connect::resolve::{Resolve as _, SystemResolver};
@@ -47,6 +48,11 @@ impl Spare {
         Ok(Bound { sockets: sockets.collect::<io::Result<_>>()?, address: self.address.clone(), file: None })
     }
 
+    /// What is to become of the sockets' file.
+    pub(crate) fn fate(&self) -> Fate {
+        self.file.as_ref().map_or(Fate::Kept, |file| file.fate)
+    }
+
     /// Lets go of it, because somebody else listens there now.
     pub(crate) fn leave(mut self) {
         if let Some(file) = &mut self.file {
@@ -63,11 +69,12 @@ struct SocketFile {
 }
 
 /// What becomes of a socket's file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Fate {
     /// It goes with us.
     Removed,
-    /// Somebody else listens there now.
+    /// Somebody else looks after it.
     Kept,
 }
 
@@ -110,11 +117,11 @@ impl Bound {
         Ok(Self { sockets, address, file: None })
     }
 
-    /// Sockets that the process before has handed over, with their files.
-    pub(crate) fn inherited(sockets: Vec<OwnedFd>, address: Listen) -> io::Result<Self> {
+    /// Sockets that the process before has handed over, with the care for their file if it had that.
+    pub(crate) fn inherited(sockets: Vec<OwnedFd>, address: Listen, fate: Fate) -> io::Result<Self> {
         let sockets = sockets.into_iter().map(adopt).collect::<io::Result<_>>()?;
         let file = match &address {
-            Listen::Unix(path) => Some(SocketFile { path: path.clone(), fate: Fate::Removed }),
+            Listen::Unix(path) => Some(SocketFile { path: path.clone(), fate }),
             Listen::Tcp { .. } => None,
         };
         Ok(Self { sockets, address, file })

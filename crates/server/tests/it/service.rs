@@ -76,3 +76,39 @@ async fn a_socket_of_another_name_is_refused_with_the_names_there_are() {
     let said = std::fs::read_to_string(directory.path().join("log")).unwrap();
     assert!(said.contains("\"metrics\"") && said.contains("FileDescriptorName=admin"), "{said}");
 }
+
+#[tokio::test]
+async fn a_signal_replaces_the_process_by_its_own_successor() {
+    let directory: Arc<TempDir> = directory("");
+    let path = directory.path().join("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let main_pid = || {
+        let mut buffer = [0; 256];
+        let length = manager.recv(&mut buffer).unwrap();
+        let said = String::from_utf8(buffer[..length].to_vec()).unwrap();
+        said.strip_prefix("READY=1\nMAINPID=").unwrap().trim_end().parse::<i32>().unwrap()
+    };
+    let (sockets, [public, admin]) = sockets();
+    let mut process = activated(&directory, sockets, "public:admin", path.to_str().unwrap());
+    assert_eq!(main_pid(), Pid::from_child(&process.0).as_raw_nonzero().get());
+    kill_process(Pid::from_child(&process.0), Signal::USR2).unwrap();
+    let successor = Ended(Pid::from_raw(main_pid()).unwrap());
+    assert!(until(|| process.0.try_wait().unwrap()).await.success());
+    for (address, path) in [(public, "/v1/key"), (admin, "/admin/v1/keys")] {
+        let request = Request::get(path).header("host", "gateway").body(Full::default()).unwrap();
+        let stream = TcpStream::connect(address).await.unwrap();
+        assert_eq!(exchange(stream, request).await.status, 401, "{path}");
+    }
+    drop(successor);
+}
+
+/// A process that is not our child; it ends with this.
+struct Ended(Pid);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        // It may have ended already.
+        kill_process(self.0, Signal::KILL).ok();
+    }
+}

@@ -98,6 +98,7 @@ pub(in crate::boot) async fn give(
         role: *role,
         configured: configured.clone(),
         address: spare.address.to_string(),
+        file: spare.fate(),
         count: spare.sockets.len(),
     });
     let estate = Estate { sockets: sockets.collect(), journal: goods.journal, counters };

@@ -34,6 +34,8 @@ use tokio::net::UnixStream;
 use trunkline_engine::succession::Counters;
 use trunkline_ledger::succession::{Answer, Change, Question};
 
+use crate::listen::bind::Fate;
+
 /// The socket's name in the data directory.
 pub(super) const SOCKET: &str = "handover.sock";
 /// What is spoken. Processes that speak differently do not hand over.
@@ -78,6 +80,8 @@ struct SocketNote {
     configured: String,
     /// The address it is.
     address: String,
+    /// What is to become of its file.
+    file: Fate,
     count: usize,
 }
 

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::boot::StartError;
 use crate::boot::storage::{DataLock, LockError, adopt};
+use crate::listen::bind::Fate;
 
 /// How long the process that holds the data directory is waited for: it may be starting, or ending.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -52,6 +53,8 @@ pub(in crate::boot) struct Offered {
     configured: String,
     /// The address it listens at.
     pub(in crate::boot) address: String,
+    /// What is to become of its file.
+    pub(in crate::boot) file: Fate,
     /// The sockets.
     pub(in crate::boot) sockets: Vec<OwnedFd>,
 }
@@ -92,12 +95,12 @@ async fn ask(mut stream: UnixStream) -> io::Result<Reign> {
         || io::Error::other("a descriptor is missing: is the limit of open files (RLIMIT_NOFILE) reached?");
     let lock = DataLock::inherited(descriptors.next().ok_or_else(missing)?);
     let mut offered = Vec::with_capacity(sockets.len());
-    for SocketNote { role, configured, address, count } in sockets {
+    for SocketNote { role, configured, address, file, count } in sockets {
         let sockets: Vec<OwnedFd> = descriptors.by_ref().take(count).collect();
         if sockets.len() < count {
             return Err(missing());
         }
-        offered.push(Offered { role, configured, address, sockets });
+        offered.push(Offered { role, configured, address, file, sockets });
     }
     let link = PredecessorLink { stream, journal };
     Ok(Reign { lock, inheritance: Some(Inheritance { sockets: offered, counters, link }) })
