@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use http::{Method, Request};
 use http_body_util::Full;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -135,6 +135,25 @@ async fn a_kept_connection_is_served_once_more_by_who_counts_and_led_to_its_end(
     );
     assert!(first.ended().await.success());
     assert_eq!(fake.provider.log().iter().filter(|seen| seen.method == "POST").count(), 3);
+}
+
+#[tokio::test]
+async fn an_http_2_connection_ends_in_good_order_after_its_stream() {
+    let fake = Fake::with(&[slowly()]).await;
+    let mut first = gateway(&fake, &json!({ "name": "any" })).await;
+    let stream = TcpStream::connect(first.address()).await.unwrap();
+    let (mut sender, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let request = first.request(Method::POST, &format!("http://gateway{CHAT}"));
+    let request = request.header("content-type", "application/json");
+    let request = request.body(Full::<bytes::Bytes>::from(streamed("acme/m").to_string())).unwrap();
+    let stream = sender.send_request(request).await.unwrap();
+    let _second = first.succeeded();
+    let answer = read(stream).await;
+    assert!(answer.body.trim_end().ends_with("data: [DONE]"), "{answer:?}");
+    connection.await.unwrap().unwrap();
+    assert!(first.ended().await.success());
 }
 
 fn post(gateway: &Gateway) -> Request<Full<bytes::Bytes>> {
