@@ -26,10 +26,11 @@ use crate::deliver::Refusal;
 use crate::door::Permit;
 use crate::inbound::{Body, Inbound, PathFacts, Purpose};
 use crate::kept;
-use crate::keys::KeyRecord;
+use crate::keys::{KeyRecord, Keys};
 use crate::meter::{prompt_estimate, text_tokens};
 use crate::request::{Outgoing, ReceiptWish, Request, Trail};
 use crate::snapshot::Snapshot;
+use crate::succession::NoGrant;
 
 /// The longest text taken over from a request into rows: `user`, `session_id`, a tag, a client's request id.
 const LABEL_BYTES_MAX: usize = 256;
@@ -98,7 +99,7 @@ pub(crate) async fn admit(
     };
     let expected = expected_tokens(operation, &read.skim);
     door.correct(expected);
-    let permit = match take_rate(core, &key, expected) {
+    let permit = match take_rate(core, &key, expected).await {
         Ok(permit) => permit,
         Err(error) => return Err(refuse_early(core, operation, guard, error)),
     };
@@ -270,8 +271,19 @@ pub(crate) fn announced_tokens(headers: &HeaderMap) -> u64 {
     text_tokens(length.unwrap_or(BODY_EXPECTED)).saturating_add(OUTPUT_EXPECTED)
 }
 
-pub(crate) fn take_rate(core: &Core, key: &KeyRecord, tokens: u64) -> Result<RatePermit, Error> {
-    key.rates.admit(core.clock.monotonic_ms(), tokens).map_err(|refusal| over_limit(&refusal))
+pub(crate) async fn take_rate(core: &Core, key: &KeyRecord, tokens: u64) -> Result<RatePermit, Error> {
+    let permit = Keys::count(key, core.clock.monotonic_ms(), tokens).await;
+    permit.map_err(|none| match none {
+        NoGrant::Refused(refusal) => over_limit(&refusal),
+        NoGrant::Away => uncounted(),
+    })
+}
+
+/// This process was succeeded, and its successor does not answer: nothing more can be counted here.
+pub(crate) fn uncounted() -> Error {
+    let message =
+        "the gateway is being replaced, and its successor does not answer yet: send the request again";
+    Error::new(ErrorKind::ShuttingDown, message).retry_after(Duration::from_secs(1))
 }
 
 fn over_limit(refusal: &RateRefusal) -> Error {

@@ -1,11 +1,11 @@
 //! Virtual keys in memory: a concurrent map from hash to record. Not part of the snapshot; a request keeps the record
 //! it met at the door, and revocation is a flag in it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use trunkline_domain::access::{BudgetWindow, KeyHash, VirtualKey};
+use trunkline_domain::access::{Budget, BudgetWindow, KeyHash, VirtualKey};
 use trunkline_domain::id::{KeyId, OrganisationId};
 use trunkline_domain::{Error, ErrorKind, NanoUsd, TenantScope, UnixMs};
 use trunkline_ledger::api::{KeyStore, LedgerStore, StoreError};
@@ -47,12 +47,24 @@ impl KeyRecord {
     }
 }
 
-impl KeyRecord {
-    fn forget_cells(&self) {
-        for cell in &self.cells {
-            self.account.remove(*cell);
-        }
-    }
+/// What a key goes on with that another process has counted so far.
+#[derive(Clone, Debug)]
+pub(crate) struct Inherited {
+    /// Its budgets in which something is spent or held.
+    pub(crate) cells: Vec<(BudgetWindow, CellIx)>,
+    /// Its rate windows.
+    pub(crate) rates: Arc<RateState>,
+}
+
+/// What an attempt may come to that another process has under way, and nobody will say how it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outstanding {
+    /// Whose.
+    pub key: KeyId,
+    /// When it began.
+    pub at: UnixMs,
+    /// The most it is charged.
+    pub charge: NanoUsd,
 }
 
 /// What a lookup found.
@@ -68,8 +80,11 @@ pub enum Lookup {
 
 /// All keys.
 pub struct Keys {
-    by_hash: papaya::HashMap<KeyHash, Arc<KeyRecord>>,
-    accounts: papaya::HashMap<OrganisationId, Arc<OrganisationAccount>>,
+    pub(crate) by_hash: papaya::HashMap<KeyHash, Arc<KeyRecord>>,
+    pub(crate) accounts: papaya::HashMap<OrganisationId, Arc<OrganisationAccount>>,
+    /// Until all keys are loaded.
+    inherited: papaya::HashMap<KeyId, Inherited>,
+    outstanding: OnceLock<Vec<Outstanding>>,
     store: Arc<dyn KeyStore>,
     ledger: Arc<dyn LedgerStore>,
     clock: Arc<dyn Clock>,
@@ -85,13 +100,44 @@ impl std::fmt::Debug for Keys {
 impl Keys {
     /// No keys in memory yet.
     pub fn new(store: Arc<dyn KeyStore>, ledger: Arc<dyn LedgerStore>, clock: Arc<dyn Clock>) -> Self {
-        let (by_hash, accounts) = (papaya::HashMap::new(), papaya::HashMap::new());
-        Self { by_hash, accounts, store, ledger, clock, loaded: AtomicBool::new(false) }
+        Self {
+            by_hash: papaya::HashMap::new(),
+            accounts: papaya::HashMap::new(),
+            inherited: papaya::HashMap::new(),
+            outstanding: OnceLock::new(),
+            store,
+            ledger,
+            clock,
+            loaded: AtomicBool::new(false),
+        }
+    }
+
+    /// Counts as spent what other processes may still come to. Once, before anybody is admitted.
+    pub fn expect(&self, outstanding: Vec<Outstanding>) {
+        self.outstanding.set(outstanding).unwrap_or_default();
+    }
+
+    /// Has a key go on where another process was.
+    pub(crate) fn inherit(&self, key: KeyId, inherited: Inherited) {
+        self.inherited.pin().insert(key, inherited);
+    }
+
+    /// The account of an organisation.
+    pub(crate) fn account(&self, organisation: OrganisationId) -> Arc<OrganisationAccount> {
+        let accounts = self.accounts.pin();
+        accounts.get_or_insert_with(organisation, || Arc::new(OrganisationAccount::new())).clone()
+    }
+
+    async fn spent(&self) -> Result<Spent, StoreError> {
+        let now = self.clock.now();
+        let mut spent = Spent::read(&*self.ledger, now).await?;
+        spent.add(self.outstanding.get().map_or(&[], Vec::as_slice), now);
+        Ok(spent)
     }
 
     /// Reads every key and what its budgets have already been charged. Until it is done a miss reads through.
     pub async fn load(&self) -> Result<usize, StoreError> {
-        let spent = Spent::read(&*self.ledger, self.clock.now()).await?;
+        let spent = self.spent().await?;
         let mut after = None;
         loop {
             let page = self.store.page(TenantScope::Installation, after, PAGE).await?;
@@ -102,6 +148,7 @@ impl Keys {
             }
         }
         self.loaded.store(true, Ordering::Release);
+        self.inherited.pin().clear();
         Ok(self.by_hash.len())
     }
 
@@ -136,7 +183,7 @@ impl Keys {
         let read = async {
             let key = self.store.by_hash(TenantScope::Installation, hash).await?;
             let Some(key) = key else { return Ok(None) };
-            let spent = Spent::read(&*self.ledger, self.clock.now()).await?;
+            let spent = self.spent().await?;
             Ok::<_, StoreError>(Some(self.admit(key, &spent)))
         };
         match tokio::time::timeout(STORE_DEADLINE, read).await {
@@ -157,7 +204,7 @@ impl Keys {
     /// go on where they were, with their new limits.
     pub async fn update(&self, old: KeyHash, key: VirtualKey) -> Result<(), StoreError> {
         self.store.update(TenantScope::Organisation(key.organisation), &key).await?;
-        let spent = Spent::read(&*self.ledger, self.clock.now()).await?;
+        let spent = self.spent().await?;
         let Some(record) = self.by_hash.pin().remove(&old).cloned() else {
             self.admit(key, &spent);
             return Ok(());
@@ -208,17 +255,27 @@ impl Keys {
             return known.clone();
         }
         let now = self.clock.now();
-        let account = self
-            .accounts
-            .pin()
-            .get_or_insert_with(key.organisation, || Arc::new(OrganisationAccount::new()))
-            .clone();
-        let cell = |budget: &trunkline_domain::access::Budget| {
-            account.cell(budget.limit, budget.window, spent.of(key.id, budget.window), now)
+        let account = self.account(key.organisation);
+        let inherited = self.inherited.pin().get(&key.id).cloned();
+        let (mut known, rates) = inherited.map_or_else(
+            || (Vec::new(), Arc::new(RateState::new(key.limits))),
+            |Inherited { cells, rates }| (cells, rates),
+        );
+        rates.change_limits(key.limits);
+        let mut fresh = Vec::new();
+        let mut cell = |budget: &Budget| {
+            if let Some(place) = known.iter().position(|(window, _)| *window == budget.window) {
+                let (_, cell) = known.swap_remove(place);
+                account.change_limit(cell, budget.limit);
+                return cell;
+            }
+            let cell = account.cell(budget.limit, budget.window, spent.of(key.id, budget.window), now);
+            fresh.push(cell);
+            cell
         };
-        let cells = key.budgets.iter().map(cell).collect();
+        let cells = key.budgets.iter().map(&mut cell).collect();
         let record = Arc::new(KeyRecord {
-            rates: Arc::new(RateState::new(key.limits)),
+            rates,
             cells,
             account: account.clone(),
             revoked: AtomicBool::new(key.revoked_at.is_some()),
@@ -227,7 +284,9 @@ impl Keys {
         match map.try_insert(hash, record.clone()) {
             Ok(_) => record,
             Err(taken) => {
-                record.forget_cells();
+                for cell in fresh {
+                    account.remove(cell);
+                }
                 taken.current.clone()
             }
         }
@@ -246,6 +305,18 @@ impl Spent {
             windows.push((window, rows.into_iter().collect()));
         }
         Ok(Self(windows))
+    }
+
+    fn add(&mut self, outstanding: &[Outstanding], now: UnixMs) {
+        for (window, spent) in &mut self.0 {
+            let start = window.start(now);
+            for Outstanding { key, at, charge } in outstanding {
+                if *at >= start {
+                    let sum = spent.entry(*key).or_default();
+                    *sum = sum.saturating_add(*charge);
+                }
+            }
+        }
     }
 
     fn of(&self, key: KeyId, window: BudgetWindow) -> NanoUsd {

@@ -23,6 +23,7 @@ pub mod listing;
 pub mod measure;
 pub mod mint;
 pub mod snapshot;
+pub mod succession;
 pub mod tasks;
 pub mod telemetry;
 

@@ -13,6 +13,7 @@ pub mod journal;
 pub mod memory;
 #[cfg(test)]
 mod samples;
+pub mod succession;
 mod sync;
 pub mod window;
 

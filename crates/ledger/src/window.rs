@@ -11,19 +11,29 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use trunkline_domain::access::RateLimits;
+use trunkline_domain::id::KeyId;
 
+use crate::succession::{Change, Heir, RateCounts, Seconds};
 use crate::sync::Mutex;
 
 /// One second.
 const SUB_WINDOW_MS: u64 = 1_000;
 /// The current second and the sixty before it.
 const SUB_WINDOWS: usize = 61;
+/// The second of an instant. It is numbered past a whole window, so that seconds before the process began have numbers
+/// too: those a process before has counted.
+pub fn second(now_ms: u64) -> u64 {
+    now_ms / SUB_WINDOW_MS + SUB_WINDOWS as u64
+}
+
 /// What a caller who meets a concurrency limit is told to wait: nobody knows when a request ends.
 const CONCURRENCY_RETRY_MS: u64 = 1_000;
 
 /// Which limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RateLimitKind {
     /// Requests per minute.
     Requests,
@@ -45,7 +55,7 @@ impl RateLimitKind {
 }
 
 /// Why a request was not admitted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("the limit of {limit} {} is reached; {remaining} remain", .which.as_str())]
 pub struct RateRefusal {
     /// The first limit without room.
@@ -56,6 +66,27 @@ pub struct RateRefusal {
     pub remaining: u64,
     /// When the same request would be admitted, if nothing else comes in between.
     pub retry_after_ms: u64,
+}
+
+/// Why there is no permit.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum NoPermit {
+    /// A limit is reached.
+    #[error(transparent)]
+    Refused(#[from] RateRefusal),
+    /// Another process counts now: it is to be asked.
+    #[error("the limits are counted by another process")]
+    HandedOver(Heir),
+}
+
+impl NoPermit {
+    /// The limit that is reached, unless another process is to be asked.
+    pub fn refusal(&self) -> Option<RateRefusal> {
+        match self {
+            Self::Refused(refusal) => Some(*refusal),
+            Self::HandedOver(_) => None,
+        }
+    }
 }
 
 /// One limit's figures, for `x-ratelimit-*` headers.
@@ -87,7 +118,7 @@ struct Ring {
 
 impl Ring {
     fn new(now_ms: u64) -> Box<Self> {
-        Box::new(Self { counts: [0; SUB_WINDOWS], newest: now_ms / SUB_WINDOW_MS, total: 0 })
+        Box::new(Self { counts: [0; SUB_WINDOWS], newest: second(now_ms), total: 0 })
     }
 
     fn count(&mut self, second: u64) -> Option<&mut u64> {
@@ -98,7 +129,7 @@ impl Ring {
     /// Empties the sub-windows that have left. A reading from before the newest one (two threads, one clock) counts as
     /// the newest: later, so never too lenient.
     fn advance(&mut self, now_ms: u64) {
-        let second = now_ms / SUB_WINDOW_MS;
+        let second = second(now_ms);
         let steps = second.saturating_sub(self.newest);
         if steps >= SUB_WINDOWS as u64 {
             self.counts = [0; SUB_WINDOWS];
@@ -112,6 +143,29 @@ impl Ring {
             }
         }
         self.newest = self.newest.max(second);
+    }
+
+    /// What was counted in each second.
+    fn counts(&mut self, now_ms: u64) -> Vec<(u64, u64)> {
+        self.advance(now_ms);
+        let oldest = self.newest.saturating_sub(SUB_WINDOWS as u64 - 1);
+        let counts = (oldest..=self.newest).filter_map(|second| {
+            let count = *self.count(second)?;
+            (count > 0).then_some((second, count))
+        });
+        counts.collect()
+    }
+
+    /// A ring with what another process has counted.
+    fn inherited(counts: &[(u64, u64)], seconds: Seconds, now_ms: u64) -> Option<Box<Self>> {
+        if counts.is_empty() {
+            return None;
+        }
+        let mut ring = Self::new(now_ms);
+        for (second, count) in counts {
+            ring.correct(seconds.ours(*second), 0, *count);
+        }
+        Some(ring)
     }
 
     fn add(&mut self, amount: u64) {
@@ -153,7 +207,8 @@ impl Ring {
     }
 
     fn leaves_at(second: u64) -> u64 {
-        (second + SUB_WINDOWS as u64) * SUB_WINDOW_MS
+        // A window later, on a count of seconds that is a window ahead.
+        second * SUB_WINDOW_MS
     }
 
     fn figure(&mut self, limit: u64, now_ms: u64) -> RateFigure {
@@ -175,6 +230,43 @@ struct Windows {
     requests: Option<Box<Ring>>,
     tokens: Option<Box<Ring>>,
     in_flight: u32,
+    /// Another process counts.
+    away: Option<Box<(KeyId, Heir)>>,
+}
+
+impl Windows {
+    fn new(limits: RateLimits) -> Self {
+        Self { limits, requests: None, tokens: None, in_flight: 0, away: None }
+    }
+
+    fn counts(&mut self, now_ms: u64) -> RateCounts {
+        let counts =
+            |ring: &mut Option<Box<Ring>>| ring.as_mut().map_or_else(Vec::new, |ring| ring.counts(now_ms));
+        RateCounts {
+            in_flight: self.in_flight,
+            requests: counts(&mut self.requests),
+            tokens: counts(&mut self.tokens),
+        }
+    }
+
+    fn tell(&self, change: impl FnOnce(KeyId) -> Change) {
+        if let Some(away) = &self.away {
+            let (key, heir) = &**away;
+            heir.tell(change(*key));
+        }
+    }
+
+    fn correct(&mut self, second: u64, held: u64, actual: u64) {
+        if let Some(ring) = &mut self.tokens {
+            ring.correct(second, held, actual);
+        }
+        self.tell(|key| Change::Tokens { key, second, held, actual });
+    }
+
+    fn end(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.tell(|key| Change::Ended { key });
+    }
 }
 
 /// The windows of one key behind one short mutex. Rings are made at the first request that a limit applies to: a key
@@ -187,7 +279,55 @@ pub struct RateState {
 impl RateState {
     /// Windows in which nothing has happened yet.
     pub fn new(limits: RateLimits) -> Self {
-        Self { windows: Mutex::new(Windows { limits, requests: None, tokens: None, in_flight: 0 }) }
+        Self { windows: Mutex::new(Windows::new(limits)) }
+    }
+
+    /// Windows with what another process has counted, and no limits yet.
+    pub fn inherit(counts: &RateCounts, seconds: Seconds, now_ms: u64) -> Self {
+        let inherited = |counts: &[(u64, u64)]| Ring::inherited(counts, seconds, now_ms);
+        Self {
+            windows: Mutex::new(Windows {
+                requests: inherited(&counts.requests),
+                tokens: inherited(&counts.tokens),
+                in_flight: counts.in_flight,
+                ..Windows::new(RateLimits::default())
+            }),
+        }
+    }
+
+    /// What is counted now: for windows that each process goes on counting for itself.
+    pub fn counts(&self, now_ms: u64) -> RateCounts {
+        self.windows.lock().counts(now_ms)
+    }
+
+    /// Starts from what another process has counted, but for what it has under way.
+    pub fn start_from(&self, counts: &RateCounts, seconds: Seconds, now_ms: u64) {
+        let mut windows = self.windows.lock();
+        windows.requests = Ring::inherited(&counts.requests, seconds, now_ms);
+        windows.tokens = Ring::inherited(&counts.tokens, seconds, now_ms);
+    }
+
+    /// Lets another process count from now on, and says what it starts from. From here on nothing is admitted here where
+    /// there are limits; how requests end that are under way is told to the successor.
+    pub fn hand_over(&self, key: KeyId, heir: Heir, now_ms: u64) -> RateCounts {
+        let mut windows = self.windows.lock();
+        windows.away = Some(Box::new((key, heir)));
+        windows.counts(now_ms)
+    }
+
+    /// Counts here again: the successor did not begin.
+    pub fn take_back(&self) {
+        self.windows.lock().away = None;
+    }
+
+    /// The process before says that a request of its own used other tokens than were held.
+    pub fn correct(&self, second: u64, held: u64, actual: u64) {
+        self.windows.lock().correct(second, held, actual);
+    }
+
+    /// The process before says that a request of its own has ended.
+    pub fn end(&self) {
+        self.windows.lock().end();
     }
 
     /// Changes the limits; what has been counted stays counted.
@@ -196,9 +336,15 @@ impl RateState {
     }
 
     /// Admits one request that will likely use `tokens`, in all windows at once or in none.
-    pub fn admit(self: &Arc<Self>, now_ms: u64, tokens: u64) -> Result<RatePermit, RateRefusal> {
+    pub fn admit(self: &Arc<Self>, now_ms: u64, tokens: u64) -> Result<RatePermit, NoPermit> {
         let mut guard = self.windows.lock();
         let windows = &mut *guard;
+        if let Some(away) = &windows.away {
+            if windows.limits == RateLimits::default() {
+                return Ok(RatePermit { held: None, counted: Counted::Nowhere });
+            }
+            return Err(NoPermit::HandedOver(away.1.clone()));
+        }
         if let Some(limit) = windows.limits.concurrency
             && windows.in_flight >= limit
         {
@@ -208,7 +354,8 @@ impl RateState {
                 limit,
                 remaining: 0,
                 retry_after_ms,
-            });
+            }
+            .into());
         }
         let requests = room(&mut windows.requests, windows.limits.rpm.map(u64::from), 1, now_ms)
             .map_err(|refused| refused.of(RateLimitKind::Requests))?;
@@ -224,7 +371,7 @@ impl RateState {
         });
         windows.in_flight = windows.in_flight.saturating_add(1);
         drop(guard);
-        Ok(RatePermit { state: Arc::clone(self), held })
+        Ok(RatePermit { held, counted: Counted::Here(Arc::clone(self)) })
     }
 
     /// Limit, remaining and reset of each window.
@@ -285,30 +432,54 @@ struct TokensHeld {
     amount: u64,
 }
 
+/// Where an admitted request counts.
+#[derive(Debug)]
+enum Counted {
+    /// In no window: there is no limit.
+    Nowhere,
+    /// In these windows.
+    Here(Arc<RateState>),
+    /// At the process that counts now, under this number.
+    Successor(Heir, u64),
+}
+
 /// One admitted request. Dropping it ends its part in the concurrency limit; what it counted in windows stays.
 #[derive(Debug)]
 #[must_use = "dropping a permit says that the request has ended"]
 pub struct RatePermit {
-    state: Arc<RateState>,
     held: Option<TokensHeld>,
+    counted: Counted,
 }
 
 impl RatePermit {
+    /// A permit that the successor has granted.
+    pub fn granted(heir: Heir, number: u64) -> Self {
+        Self { held: None, counted: Counted::Successor(heir, number) }
+    }
+
     /// Replaces the tokens held by the tokens used, in the sub-window in which they were held. May be called again
     /// with a newer figure.
     pub fn correct_tokens(&mut self, actual: u64) {
-        let Some(held) = &mut self.held else { return };
-        if let Some(ring) = &mut self.state.windows.lock().tokens {
-            ring.correct(held.second, held.amount, actual);
+        match (&self.counted, &mut self.held) {
+            (Counted::Here(state), Some(held)) => {
+                state.correct(held.second, held.amount, actual);
+                held.amount = actual;
+            }
+            (Counted::Successor(heir, number), _) => {
+                heir.tell(Change::PermitTokens { number: *number, actual });
+            }
+            (Counted::Here(_) | Counted::Nowhere, _) => {}
         }
-        held.amount = actual;
     }
 }
 
 impl Drop for RatePermit {
     fn drop(&mut self) {
-        let mut windows = self.state.windows.lock();
-        windows.in_flight = windows.in_flight.saturating_sub(1);
+        match &self.counted {
+            Counted::Nowhere => {}
+            Counted::Here(state) => state.end(),
+            Counted::Successor(heir, number) => heir.tell(Change::PermitEnded { number: *number }),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use trunkline_domain::ledger::AttemptOpening;
 use trunkline_domain::plan::{Candidate, Deadlines, DeploymentIx};
 use trunkline_domain::{Error, ErrorKind, NanoUsd, Text};
 use trunkline_ledger::hold::{BudgetRefusal, Hold};
-use trunkline_ledger::window::RateRefusal;
+use trunkline_ledger::window::NoPermit;
 use trunkline_routing::bound::affordable_output;
 use trunkline_routing::world::{Deployment, Standing};
 use trunkline_upstream::auth::access::Grant;
@@ -20,9 +20,12 @@ use super::Miss;
 use super::exchange::{Exchange, Reader};
 use super::live::Live;
 use super::receive::Arrived;
+use crate::admit::uncounted;
+use crate::keys::Keys;
 use crate::meter::prompt_estimate;
 use crate::request::{Outgoing, Request};
 use crate::snapshot::{Credential, DeploymentRuntime};
+use crate::succession::NoGrant;
 use crate::translate::{Fit, Fitted, fit};
 
 /// An output cap below this is not worth sending: the request is refused instead.
@@ -76,8 +79,8 @@ pub(super) async fn begin(
         return Err(defect("an account has fewer credentials than breakers"));
     };
     let grant = grant(credential, deadline).await?;
-    let permit = runtime.account.rates.admit(now_ms, expected).map_err(|refusal| at_limit(&refusal))?;
-    let (hold, bound, clamped) = take_hold(request, outgoing, deployment, candidate)?;
+    let permit = runtime.account.rates.admit(now_ms, expected).map_err(|none| at_limit(&none))?;
+    let (hold, bound, clamped) = take_hold(request, outgoing, deployment, candidate).await?;
     let fitted = fit(request, outgoing, deployment, runtime, clamped).map_err(|fit| match fit {
         Fit::Not(error) => Miss::Unfit(error),
         Fit::Never(error) => Miss::Refused(error),
@@ -199,13 +202,13 @@ fn resting(standing: Standing, now_ms: u64) -> Miss {
 }
 
 /// The operator's own limit for the account is reached: another account may serve.
-fn at_limit(refusal: &RateRefusal) -> Miss {
-    let wait = std::time::Duration::from_millis(refusal.retry_after_ms);
-    Miss::NotTried(UpstreamError { retry_after: Some(wait), ..UpstreamError::of(Cause::RateLimited) })
+fn at_limit(none: &NoPermit) -> Miss {
+    let wait = none.refusal().map(|refusal| std::time::Duration::from_millis(refusal.retry_after_ms));
+    Miss::NotTried(UpstreamError { retry_after: wait, ..UpstreamError::of(Cause::RateLimited) })
 }
 
 /// Takes the hold; where the whole bound does not fit, asks for as much output as the budget has room for.
-fn take_hold(
+async fn take_hold(
     request: &Request,
     outgoing: &Outgoing,
     deployment: &Deployment,
@@ -213,10 +216,10 @@ fn take_hold(
 ) -> Result<(Hold, NanoUsd, Option<u64>), Miss> {
     let now = request.core.clock.now();
     request.key.check_alive(now).map_err(Miss::Refused)?;
-    let (account, cells) = (&request.key.account, &request.key.cells);
-    let refusal = match account.hold(cells, candidate.bound, now) {
+    let refusal = match Keys::hold(&request.key, candidate.bound, now).await {
         Ok(hold) => return Ok((hold, candidate.bound, None)),
-        Err(refusal) => refusal,
+        Err(NoGrant::Refused(refusal)) => refusal,
+        Err(NoGrant::Away) => return Err(Miss::Refused(uncounted())),
     };
     // Half of a rest is no answer either.
     if outgoing.rest.is_some() {
@@ -226,10 +229,14 @@ fn take_hold(
     let cap = affordable_output(deployment, &request.skim, room, now).filter(|cap| *cap >= CLAMP_MIN);
     let clamped = cap.and_then(|cap| {
         let bound = trunkline_routing::bound::bound(deployment, &request.skim, Some(cap), now).ok()?;
-        let hold = account.hold(cells, bound, now).ok()?;
-        Some((hold, bound, Some(cap)))
+        Some((cap, bound))
     });
-    clamped.ok_or_else(|| Miss::Refused(over_budget(&refusal)))
+    if let Some((cap, bound)) = clamped
+        && let Ok(hold) = Keys::hold(&request.key, bound, now).await
+    {
+        return Ok((hold, bound, Some(cap)));
+    }
+    Err(Miss::Refused(over_budget(&refusal)))
 }
 
 fn over_budget(refusal: &BudgetRefusal) -> Error {

@@ -70,15 +70,15 @@ pub(crate) async fn recall(core: &Arc<Core>, ask: RecallAsk) -> Result<Recalled,
     let snapshot = core.snapshots.current();
     let key = authenticate(&core.keys, &headers, core.clock.now()).await?;
     let tenant = Tenant::of(&key.facts);
-    let turn =
-        Ask { tenant, cost: announced_tokens(&headers), priority: Priority::default(), deadline: None };
+    // It has no body, and no tokens are counted for it.
+    let turn = Ask { tenant, cost: 1, priority: Priority::default(), deadline: None };
     let _door = core.door.enter(turn).await.map_err(Error::from)?;
     let kept = core.kept.open(tenant, &id).ok_or_else(|| not_found(&id))?;
     let (account, api) = keeper(&snapshot, &kept, dialect)?;
     in_scope(&snapshot, &key.facts, &kept)?;
     let refused = |FieldError { field, message }| Error::new(ErrorKind::InvalidRequest, message).about(field);
     let path = recall.path(api.path, &kept.id, query.as_deref()).map_err(refused)?;
-    let _rate = take_rate(core, &key, 0)?;
+    let _rate = take_rate(core, &key, 0).await?;
     let response = send(&snapshot, account, recall, path).await?;
     let codec = codec_for(dialect);
     if !(200..300).contains(&response.status) {

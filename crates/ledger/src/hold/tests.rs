@@ -27,7 +27,7 @@ fn sixty_four_threads_against_a_budget_for_three_admit_three() {
         let key = account.cell(NanoUsd(300), BudgetWindow::Total, NanoUsd::ZERO, NOON);
         let team = account.cell(NanoUsd(10_000), BudgetWindow::Day, NanoUsd::ZERO, NOON);
         let barrier = Barrier::new(64);
-        let holds: Vec<Result<Hold, BudgetRefusal>> = std::thread::scope(|scope| {
+        let holds: Vec<Result<Hold, NoHold>> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..64)
                 .map(|_| {
                     scope.spawn(|| {
@@ -51,7 +51,9 @@ fn a_refusal_names_the_scope_without_room_and_holds_nothing() {
     let account = account();
     let wide = account.cell(NanoUsd(1_000), BudgetWindow::Total, NanoUsd::ZERO, NOON);
     let narrow = account.cell(NanoUsd(50), BudgetWindow::Day, NanoUsd(45), NOON);
-    let refusal = account.hold(&[wide, narrow], NanoUsd(6), NOON).unwrap_err();
+    let NoHold::Refused(refusal) = account.hold(&[wide, narrow], NanoUsd(6), NOON).unwrap_err() else {
+        panic!("nobody has taken over");
+    };
     let expected = BudgetRefusal {
         limit: NanoUsd(50),
         settled: NanoUsd(45),

@@ -30,7 +30,7 @@ use tokio::sync::{Notify, Semaphore, oneshot, watch};
 
 pub use drain::{Drainer, FlushTimeout};
 pub(crate) use record::unknown_end;
-pub use recover::{Recovered, read_undrained};
+pub use recover::{Orphan, Recovered, read_outstanding, read_undrained};
 pub use ticket::{NotWritten, Opened, Ticket};
 
 use record::RECORD_BYTES_MAX;
@@ -119,6 +119,11 @@ pub enum JournalError {
 }
 
 impl JournalError {
+    /// Whether the directory is not there.
+    fn is_missing(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
     fn io(directory: &Path, source: io::Error) -> Self {
         Self::Io { directory: directory.to_owned(), source }
     }
@@ -228,8 +233,7 @@ impl Journal {
     pub fn open(options: JournalOptions) -> Result<(Self, Recovered), JournalError> {
         options.check()?;
         let directory = options.directory.clone();
-        std::fs::create_dir_all(&directory).map_err(|error| JournalError::io(&directory, error))?;
-        let lock = recover::lock(&directory)?;
+        let lock = recover::lock_made(&directory)?;
         let opened = Self::start(Arc::new(Shared::new(options)), lock);
         opened.map_err(|error| JournalError::io(&directory, error))
     }

@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::os::unix::fs::{FileExt, MetadataExt as _};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use trunkline_domain::id::AttemptId;
@@ -51,6 +51,67 @@ pub fn read_undrained(directory: &Path) -> Result<Vec<LedgerRecord>, JournalErro
     Ok(scanned.records)
 }
 
+/// A journal whose process has ended, with what it left: for the process that goes on in another one. What it holds is
+/// brought to the store first and deleted then; killed in between, it is found again, with the same rows.
+#[derive(Debug)]
+pub struct Orphan {
+    directory: PathBuf,
+    /// What the store does not have yet.
+    pub recovered: Recovered,
+    _lock: File,
+}
+
+impl Orphan {
+    /// Opens it. `None` where a process writes there, or where there is none any more.
+    pub fn open(directory: &Path) -> Result<Option<Self>, JournalError> {
+        let failed = |error| JournalError::io(directory, error);
+        if !directory.join(LOCK_FILE).try_exists().map_err(failed)? {
+            return Ok(None);
+        }
+        let lock = match lock(directory) {
+            Ok(lock) => lock,
+            Err(JournalError::InUse(_)) => return Ok(None),
+            Err(error) if error.is_missing() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let scanned = read_position(directory).and_then(|drained| scan(directory, drained));
+        let mut scanned = scanned.map_err(failed)?;
+        let mut records = scanned.records;
+        let interrupted = scanned.joiner.interrupted().into_iter();
+        records.extend(interrupted.map(|entry| LedgerRecord::Attempt(Box::new(entry))));
+        let recovered = Recovered { records, dropped_bytes: scanned.dropped_bytes };
+        Ok(Some(Self { directory: directory.to_owned(), recovered, _lock: lock }))
+    }
+
+    /// Deletes the journal: the store has everything. Records that were set aside stay, and with them the directory.
+    pub fn delete(self) -> io::Result<()> {
+        for sequence in segment::list(&self.directory)? {
+            segment::remove(&self.directory, sequence)?;
+        }
+        for file in [POSITION_FILE, LOCK_FILE] {
+            match std::fs::remove_file(self.directory.join(file)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        match std::fs::remove_dir(&self.directory) {
+            // Something is left there, or somebody has begun there.
+            Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a journal that another process writes can still come to: every attempt that is under way there at its whole
+/// hold, as a row of state interrupted, and what the store does not have yet.
+pub fn read_outstanding(directory: &Path) -> Result<Vec<LedgerRecord>, JournalError> {
+    let scanned = read_position(directory).and_then(|drained| scan(directory, drained));
+    let mut scanned = scanned.map_err(|error| JournalError::io(directory, error))?;
+    let interrupted = scanned.joiner.interrupted().into_iter();
+    scanned.records.extend(interrupted.map(|entry| LedgerRecord::Attempt(Box::new(entry))));
+    Ok(scanned.records)
+}
+
 fn is_locked(directory: &Path) -> io::Result<bool> {
     match File::open(directory.join(LOCK_FILE))?.try_lock_shared() {
         Ok(()) => Ok(false),
@@ -62,16 +123,42 @@ fn is_locked(directory: &Path) -> io::Result<bool> {
 /// Takes the directory for this process; the lock lives as long as the file.
 pub(super) fn lock(directory: &Path) -> Result<File, JournalError> {
     let path = directory.join(LOCK_FILE);
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path);
-    let file = file.map_err(|error| JournalError::io(directory, error))?;
+    let failed = |error| JournalError::io(directory, error);
     for _ in 0..LOCK_TRIES {
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => return Ok(file),
+            Ok(()) if is_still(&file, &path).map_err(failed)? => return Ok(file),
+            // Whoever had it has deleted it: the lock of a file that is gone keeps nobody out.
+            Ok(()) => {}
             Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_TRY_EVERY),
-            Err(TryLockError::Error(error)) => return Err(JournalError::io(directory, error)),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
     }
     Err(JournalError::InUse(directory.to_owned()))
+}
+
+/// Makes the directory where it is missing, and takes it. Whoever looked after a process that has ended may delete it in
+/// between.
+pub(super) fn lock_made(directory: &Path) -> Result<File, JournalError> {
+    let mut tries = 0;
+    loop {
+        std::fs::create_dir_all(directory).map_err(|error| JournalError::io(directory, error))?;
+        tries += 1;
+        match lock(directory) {
+            Err(error) if error.is_missing() && tries < LOCK_TRIES => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Whether a path still leads to a file that was opened there.
+fn is_still(file: &File, path: &Path) -> io::Result<bool> {
+    let opened = file.metadata()?;
+    match std::fs::metadata(path) {
+        Ok(found) => Ok((found.dev(), found.ino()) == (opened.dev(), opened.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// How far the store has the journal. Unreadable means from the start: draining twice changes nothing.

@@ -66,6 +66,32 @@ fn segments(directory: &Path) -> Vec<u64> {
 }
 
 #[tokio::test]
+async fn the_journal_of_a_process_that_ended_is_adopted_and_deleted_and_a_living_one_is_not() {
+    let home = TempDir::new().unwrap();
+    let directory = home.path().join("journal");
+    let (journal, _) = open(&directory);
+    whole_request(&journal, 1).await;
+    let ticket = journal.ticket().await.unwrap();
+    ticket.open(Arc::new(samples::opening(2, 1))).await.unwrap();
+    let expected = [(1, EntryState::Settled), (2, EntryState::Interrupted)];
+    assert!(Orphan::open(&directory).unwrap().is_none(), "somebody writes there");
+    assert_eq!(states(&read_outstanding(&directory).unwrap()), expected, "what it can come to");
+    journal.close();
+    for _ in 0..2 {
+        let orphan = Orphan::open(&directory).unwrap().unwrap();
+        assert_eq!(states(&orphan.recovered.records), expected, "until it is deleted, the same rows");
+    }
+    let orphan = Orphan::open(&directory).unwrap().unwrap();
+    let opening = std::thread::spawn({
+        let directory = directory.clone();
+        move || open(&directory).1
+    });
+    orphan.delete().unwrap();
+    assert_eq!(opening.join().unwrap(), Recovered::default(), "whoever waited for the lock begins anew");
+    assert!(Orphan::open(&home.path().join("none")).unwrap().is_none());
+}
+
+#[tokio::test]
 async fn what_was_left_open_is_interrupted_at_its_hold_and_found_once() {
     let directory = TempDir::new().unwrap();
     let (journal, recovered) = open(directory.path());

@@ -16,7 +16,7 @@ fn a_refusal_says_which_limit_and_how_long() {
     for now_ms in [1_500, 2_500] {
         drop(state.admit(now_ms, 0).unwrap());
     }
-    let refusal = state.admit(3_000, 0).unwrap_err();
+    let refusal = state.admit(3_000, 0).unwrap_err().refusal().unwrap();
     assert_eq!(
         refusal,
         RateRefusal { which: RateLimitKind::Requests, limit: 2, remaining: 0, retry_after_ms: 59_000 }
@@ -29,7 +29,7 @@ fn a_refusal_says_which_limit_and_how_long() {
 fn concurrency_comes_back_when_the_permit_is_dropped() {
     let state = state(None, None, Some(1));
     let permit = state.admit(0, 0).unwrap();
-    assert_eq!(state.admit(0, 0).unwrap_err().which, RateLimitKind::Concurrency);
+    assert_eq!(state.admit(0, 0).unwrap_err().refusal().unwrap().which, RateLimitKind::Concurrency);
     drop(permit);
     assert!(state.admit(0, 0).is_ok());
     assert_eq!(state.in_flight(), 0);
@@ -39,7 +39,7 @@ fn concurrency_comes_back_when_the_permit_is_dropped() {
 fn a_refused_request_counts_nowhere() {
     let state = state(Some(10), Some(100), None);
     drop(state.admit(0, 90).unwrap());
-    assert_eq!(state.admit(0, 20).unwrap_err().which, RateLimitKind::Tokens);
+    assert_eq!(state.admit(0, 20).unwrap_err().refusal().unwrap().which, RateLimitKind::Tokens);
     let figures = state.figures(0);
     assert_eq!(figures.requests.unwrap().remaining, 9);
     assert_eq!(figures.tokens.unwrap().remaining, 10);
@@ -118,6 +118,7 @@ proptest! {
                 }
                 Err(refusal) => {
                     prop_assert!(within(&admitted, now_ms, 61_000) + tokens > limit);
+                    let refusal = refusal.refusal().unwrap();
                     prop_assert_eq!(refusal.remaining, state.figures(now_ms).tokens.unwrap().remaining);
                     prop_assert!(refusal.retry_after_ms <= 61_000);
                     now_ms += refusal.retry_after_ms;

@@ -7,6 +7,7 @@ use tokio::signal::unix::Signal;
 use tokio_util::sync::CancellationToken;
 use trunkline_engine::Engine;
 
+use super::service;
 use crate::reload::Reloader;
 
 /// Pauses between tries to load the keys.
@@ -49,8 +50,10 @@ async fn load_keys(engine: &Engine) {
 
 async fn follow(reloader: &Reloader, mut hangup: Signal) {
     while hangup.recv().await.is_some() {
+        service::reloading();
         // The outcome is logged and shown as a metric.
         reloader.reload().await.unwrap_or_default();
+        service::ready();
     }
 }
 

@@ -35,7 +35,7 @@ impl Addresses {
 }
 
 /// `addresses.json`, removed when dropped.
-pub(super) struct AddressFile(PathBuf);
+pub(super) struct AddressFile(Option<PathBuf>);
 
 impl AddressFile {
     pub(super) fn write(data_dir: &Path, addresses: &Addresses) -> Result<Self, StartError> {
@@ -46,13 +46,22 @@ impl AddressFile {
             .and_then(|()| std::fs::rename(&draft, &path));
         written
             .map_err(|error| StartError::Other(format!("{} cannot be written: {error}", path.display())))?;
-        Ok(Self(path))
+        Ok(Self(Some(path)))
+    }
+}
+
+impl AddressFile {
+    /// Leaves it: it is another process's now.
+    pub(super) fn leave(mut self) {
+        self.0 = None;
     }
 }
 
 impl Drop for AddressFile {
     fn drop(&mut self) {
-        std::fs::remove_file(&self.0).unwrap_or_default();
+        if let Some(path) = &self.0 {
+            std::fs::remove_file(path).unwrap_or_default();
+        }
     }
 }
 

@@ -1,51 +1,110 @@
 //! What survives: the data directory, the store in it, and the journal in front of the store.
+//!
+//! One process at a time serves a data directory: it holds the directory's lock. Beside it there may be processes that were
+//! succeeded and still finish their streams; each writes a journal of its own. Look first at [`Storage::open`].
 
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trunkline_domain::TenantScope;
+use trunkline_domain::ledger::AttemptEntry;
 use trunkline_engine::config::file::{ConfigFile, Durability};
-use trunkline_ledger::api::{LedgerRecord, LedgerStore};
-use trunkline_ledger::journal::{self, Journal, JournalOptions, Recovered};
+use trunkline_engine::keys::Outstanding;
+use trunkline_ledger::api::{LedgerRecord, LedgerStore, StoreError};
+use trunkline_ledger::journal::{
+    self, Journal, JournalError, JournalOptions, Orphan, Recovered, read_outstanding,
+};
 use trunkline_store::{Store, StoreOptions};
 
 use super::{StartError, machine};
 
-/// The journal's directory in the data directory.
-pub(crate) const JOURNAL_DIRECTORY: &str = "journal";
+/// The journal's directory in the data directory; further ones are `journal-2`, `journal-3` and so on.
+const JOURNAL_DIRECTORY: &str = "journal";
+/// The most journals: as many processes may finish their streams at once.
+const JOURNALS_MAX: u32 = 256;
+/// The file whose lock is held by the process that serves.
+const LOCK_FILE: &str = "lock";
 /// Records appended at once at the start.
 const BATCH_RECORDS: usize = 256;
 /// The least room a request takes in the journal, in attempts: a route may come to allow more while running.
 const ATTEMPTS_MIN: u8 = 8;
 
+/// The right to serve a data directory. It can be handed over: the lock is held until the last handle on it is closed.
+#[derive(Debug)]
+pub(crate) struct DataLock(File);
+
+/// Why a data directory is not ours.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LockError {
+    #[error(
+        "the data directory {} is in use by another process: stop it, choose another with --data-dir, or take over from it \
+         with --takeover",
+        .0.display()
+    )]
+    InUse(PathBuf),
+    #[error("the data directory {} cannot be locked: {source}", .directory.display())]
+    Io { directory: PathBuf, source: io::Error },
+}
+
+impl DataLock {
+    /// Takes it, unless another process has it. The directory is there.
+    pub(crate) fn take(directory: &Path) -> Result<Self, LockError> {
+        let failed = |source| LockError::Io { directory: directory.to_owned(), source };
+        let path = directory.join(LOCK_FILE);
+        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path);
+        let file = file.map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(LockError::InUse(directory.to_owned())),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+
+    /// The lock as the process before has handed it over.
+    pub(super) fn inherited(lock: OwnedFd) -> Self {
+        Self(File::from(lock))
+    }
+}
+
+impl AsFd for DataLock {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
 /// The store, the journal, and the task between them.
 pub(super) struct Storage {
     pub(super) store: Arc<Store>,
     pub(super) journal: Journal,
+    /// The journal's directory.
+    pub(super) journal_directory: PathBuf,
     draining: JoinHandle<()>,
     stop: CancellationToken,
 }
 
 impl Storage {
-    /// Opens both. What the last process left in the journal is in the store when this returns, so that it counts in
-    /// budgets before anybody is admitted.
+    /// Opens both. What the process left that wrote this journal last is in the store when this returns, so that it
+    /// counts in budgets before anybody is admitted.
     pub(super) async fn open(settings: &ConfigFile) -> Result<Self, StartError> {
-        let directory = &settings.server.data_dir;
-        private(directory).map_err(|error| unusable(directory, &error))?;
-        let (journal, recovered) =
-            Journal::open(journal_options(settings)).map_err(|error| StartError::Other(error.to_string()))?;
+        let (journal, journal_directory, recovered) =
+            open_journal(settings).map_err(|error| StartError::Other(error.to_string()))?;
         let store = Store::open(store_options(settings))
             .await
             .map_err(|error| StartError::Other(error.to_string()))?;
         let store = Arc::new(store);
-        append(&*store, recovered).await?;
+        append(&*store, recovered).await.map_err(|error| {
+            StartError::Other(format!("the store does not take what the last process left: {error}"))
+        })?;
         let stop = CancellationToken::new();
         let draining = journal.drainer().run(store.clone(), stop.clone().cancelled_owned());
-        Ok(Self { store, journal, draining: tokio::spawn(draining), stop })
+        let draining = tokio::spawn(draining);
+        Ok(Self { store, journal, journal_directory, draining, stop })
     }
 
     /// Ends the task and closes both. What is not in the store stays in the journal.
@@ -69,7 +128,87 @@ pub(crate) fn store_options(settings: &ConfigFile) -> StoreOptions {
     }
 }
 
-pub(crate) fn journal_options(settings: &ConfigFile) -> JournalOptions {
+/// Why a journal cannot be taken over.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AdoptError {
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error("the store does not take what a process has left in {}: {source}", .directory.display())]
+    Store { directory: PathBuf, source: StoreError },
+    #[error("the journal {} cannot be deleted: {source}", .directory.display())]
+    Delete { directory: PathBuf, source: io::Error },
+    #[error("the gateway is stopping")]
+    Stopping,
+}
+
+/// Brings into the store what processes have left that are gone, and says what those can still come to that finish their
+/// streams. `own` is the journal of this process.
+pub(crate) async fn adopt_all(
+    store: &Store,
+    data_dir: &Path,
+    own: &Path,
+) -> Result<Vec<Outstanding>, AdoptError> {
+    let mut outstanding = Vec::new();
+    for directory in journals(data_dir).filter(|directory| directory != own && directory.exists()) {
+        if adopt(store, &directory).await? == Adopted::StillWritten {
+            let records = read_outstanding(&directory)?;
+            outstanding.extend(records.iter().filter_map(expected));
+        }
+    }
+    Ok(outstanding)
+}
+
+fn expected(record: &LedgerRecord) -> Option<Outstanding> {
+    let LedgerRecord::Attempt(entry) = record else { return None };
+    let AttemptEntry { opening, settlement } = &**entry;
+    Some(Outstanding { key: opening.payer.key, at: opening.opened_at, charge: settlement.charge })
+}
+
+/// What became of a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Adopted {
+    /// It is in the store, and gone.
+    Gone,
+    /// A process writes there.
+    StillWritten,
+}
+
+/// Brings into the store what a process has left in its journal, and deletes it.
+pub(crate) async fn adopt(store: &Store, directory: &Path) -> Result<Adopted, AdoptError> {
+    let path = directory.to_owned();
+    let opened = tokio::task::spawn_blocking(move || Orphan::open(&path)).await;
+    let Some(mut orphan) = opened.map_err(|_| AdoptError::Stopping)?? else {
+        return Ok(Adopted::StillWritten);
+    };
+    append(store, std::mem::take(&mut orphan.recovered))
+        .await
+        .map_err(|source| AdoptError::Store { directory: directory.to_owned(), source })?;
+    orphan.delete().map_err(|source| AdoptError::Delete { directory: directory.to_owned(), source })?;
+    Ok(Adopted::Gone)
+}
+
+/// All the places where there may be a journal.
+fn journals(data_dir: &Path) -> impl Iterator<Item = PathBuf> {
+    let further = (2..=JOURNALS_MAX).map(|number| format!("{JOURNAL_DIRECTORY}-{number}"));
+    let names = std::iter::once(JOURNAL_DIRECTORY.to_owned()).chain(further);
+    names.map(|name| data_dir.join(name))
+}
+
+/// Opens the first journal that nobody writes.
+pub(crate) fn open_journal(settings: &ConfigFile) -> Result<(Journal, PathBuf, Recovered), JournalError> {
+    let mut taken = None;
+    for directory in journals(&settings.server.data_dir) {
+        let options = JournalOptions { directory: directory.clone(), ..journal_options(settings) };
+        match Journal::open(options) {
+            Ok((journal, recovered)) => return Ok((journal, directory, recovered)),
+            Err(error @ JournalError::InUse(_)) => taken = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(taken.unwrap_or(JournalError::InUse(settings.server.data_dir.join(JOURNAL_DIRECTORY))))
+}
+
+fn journal_options(settings: &ConfigFile) -> JournalOptions {
     let limits = &settings.server.limits;
     let routes = settings.routes.iter().filter_map(|route| route.attempts_max);
     JournalOptions {
@@ -84,7 +223,7 @@ pub(crate) fn journal_options(settings: &ConfigFile) -> JournalOptions {
     }
 }
 
-async fn append(store: &dyn LedgerStore, recovered: Recovered) -> Result<(), StartError> {
+async fn append(store: &dyn LedgerStore, recovered: Recovered) -> Result<(), StoreError> {
     let Recovered { records, dropped_bytes } = recovered;
     if records.is_empty() {
         return Ok(());
@@ -97,9 +236,7 @@ async fn append(store: &dyn LedgerStore, recovered: Recovered) -> Result<(), Sta
         "taking over what the last process left"
     );
     for batch in records.chunks(BATCH_RECORDS) {
-        store.append(TenantScope::Installation, batch).await.map_err(|error| {
-            StartError::Other(format!("the store does not take what the last process left: {error}"))
-        })?;
+        store.append(TenantScope::Installation, batch).await?;
     }
     Ok(())
 }
@@ -107,6 +244,11 @@ async fn append(store: &dyn LedgerStore, recovered: Recovered) -> Result<(), Sta
 fn is_interrupted(record: &LedgerRecord) -> bool {
     use trunkline_domain::ledger::EntryState::Interrupted;
     matches!(record, LedgerRecord::Attempt(entry) if entry.settlement.state == Interrupted)
+}
+
+/// Makes the data directory usable.
+pub(super) fn prepare(directory: &Path) -> Result<(), StartError> {
+    private(directory).map_err(|error| unusable(directory, &error))
 }
 
 /// Makes the directory, for its owner only; one that is there and open to others is closed to them.

@@ -1,5 +1,5 @@
-//! The admin API over the files of a data directory, in this process: for when no gateway runs. It holds the journal's
-//! lock meanwhile, so no gateway starts beside it.
+//! The admin API over the files of a data directory, in this process: for when no gateway runs. It holds the data
+//! directory's lock meanwhile, so no gateway starts beside it.
 //!
 //! Before anything is answered the journal is brought into the store, so that every attempt counts, those included
 //! that were interrupted when the last gateway ended.
@@ -18,7 +18,7 @@ use tower_service::Service as _;
 use trunkline_domain::Secret;
 use trunkline_engine::clock::SystemClock;
 use trunkline_engine::{Engine, EngineParts};
-use trunkline_ledger::journal::{Journal, JournalError};
+use trunkline_ledger::journal::Journal;
 use trunkline_store::Store;
 
 use super::failure::Failure;
@@ -26,7 +26,7 @@ use super::place::Place;
 use super::world;
 use crate::admin::{AdminState, control_router};
 use crate::boot::machine;
-use crate::boot::storage::{journal_options, store_options};
+use crate::boot::storage::{DataLock, LockError, adopt_all, open_journal, store_options};
 use crate::reload::Reloader;
 
 /// How long the journal may take to reach the store.
@@ -38,6 +38,7 @@ pub(super) struct Files {
     journal: Journal,
     store: Arc<Store>,
     draining: JoinHandle<()>,
+    _lock: DataLock,
 }
 
 /// Why they cannot be opened.
@@ -63,16 +64,19 @@ impl Files {
         // The store comes first: it makes the directory, for its owner only.
         let store = Store::open(store_options(&settings)).await.map_err(|error| failed(&error))?;
         let store = Arc::new(store);
-        let options = journal_options(&settings);
-        let opening = tokio::task::spawn_blocking(move || Journal::open(options)).await;
-        let journal = match opening.map_err(|error| failed(&error))? {
-            Ok((journal, _)) => journal,
-            Err(JournalError::InUse(_)) => return Err(OpenError::InUse),
-            Err(error) => return Err(failed(&error).into()),
+        let lock = match DataLock::take(data_dir) {
+            Ok(lock) => lock,
+            Err(LockError::InUse(_)) => return Err(OpenError::InUse),
+            Err(error @ LockError::Io { .. }) => return Err(failed(&error).into()),
         };
+        let options = settings.clone();
+        let opening = tokio::task::spawn_blocking(move || open_journal(&options)).await;
+        let opened = opening.map_err(|error| failed(&error))?;
+        let (journal, own, _) = opened.map_err(|error| failed(&error))?;
         let draining = tokio::spawn(journal.drainer().run(store.clone(), std::future::pending()));
         journal.flush(DRAIN_DEADLINE).await.map_err(|error| failed(&error))?;
 
+        adopt_all(&store, data_dir, &own).await.map_err(|error| failed(&error))?;
         let catalogue = Arc::new(world::catalogue(Some(&store), &settings).await?);
         let loaded = world::without_secrets(place, &catalogue)?;
         let configurator = Arc::new(world::configurator(loaded, catalogue));
@@ -91,7 +95,7 @@ impl Files {
         });
         let reloader = Reloader::new(engine.clone(), place.config_path(), settings);
         let router = control_router(AdminState::new(engine, store.clone(), Arc::new(reloader)));
-        Ok(Self { router, journal, store, draining })
+        Ok(Self { router, journal, store, draining, _lock: lock })
     }
 
     /// Answers one request.

@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{HeaderValue, header};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -23,6 +24,8 @@ const PENDING_RESETS_MAX: usize = 32;
 const OWN_RESETS_MAX: usize = 256;
 /// An HTTP/2 client is pinged this often while it is silent, and has as long to answer.
 const PING: Duration = Duration::from_secs(30);
+/// How long a connection without a request is kept once another process serves whoever connects.
+const LINGER: Duration = Duration::from_secs(2);
 /// hyper's smallest read buffer.
 const BUFFER_BYTES_MIN: usize = 8_192;
 /// The longest a stuck connection goes unnoticed.
@@ -31,6 +34,10 @@ const CHECK_EVERY: Duration = Duration::from_secs(5);
 /// How connections are told to end.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stop {
+    /// No connection is accepted any more.
+    pub(crate) accepting: CancellationToken,
+    /// Another process serves whoever connects now: lead the connection to its end, so that no request is lost.
+    pub(crate) leaving: CancellationToken,
     /// Finish what is under way, take nothing new.
     pub(crate) gently: CancellationToken,
     /// Now.
@@ -58,14 +65,23 @@ pub(super) async fn serve(socket: Socket, peer: Peer, terms: Terms) {
             pulse.is_multiplexed();
         }
         let (front, active, peer) = (Arc::clone(&front), pulse.begin(), peer);
-        async move { Ok::<_, Infallible>(front.answer(request, peer, active).await) }
+        let (leaving, version) = (stop.leaving.clone(), request.version());
+        async move {
+            let mut response = front.answer(request, peer, active).await;
+            // HTTP/2 says so in a frame of its own.
+            if leaving.is_cancelled() && version < http::Version::HTTP_2 {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     let builder = builder(&limits);
     let mut connection = pin!(builder.serve_connection(io, service));
     let mut stopping = pin!(stop.gently.cancelled());
+    let mut leaving = pin!(stop.leaving.cancelled());
     let mut ended = pin!(stop.at_once.cancelled());
     let mut checks = tokio::time::interval((limits.header_read_timeout / 4).min(CHECK_EVERY));
-    let mut closing = false;
+    let (mut closing, mut left) = (false, false);
     loop {
         tokio::select! {
             result = connection.as_mut() => {
@@ -78,11 +94,20 @@ pub(super) async fn serve(socket: Socket, peer: Peer, terms: Terms) {
                 closing = true;
                 connection.as_mut().graceful_shutdown();
             }
+            () = leaving.as_mut(), if !left => {
+                left = true;
+                // HTTP/2 takes leave without losing a request. In HTTP/1.1 a client may be sending one at this very
+                // instant: it is answered, with the word that it was the last.
+                if pulse.multiplexed() {
+                    closing = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
             () = ended.as_mut() => return,
             _ = checks.tick() => match pulse.verdict(limits.header_read_timeout) {
-                Verdict::Alive => {}
+                Verdict::Alive if closing || !left || !pulse.idle_for(LINGER) => {}
                 Verdict::Idle if closing => return,
-                Verdict::Idle => {
+                Verdict::Alive | Verdict::Idle => {
                     closing = true;
                     connection.as_mut().graceful_shutdown();
                 }

@@ -87,9 +87,22 @@ impl Door {
         door
     }
 
+    /// Accepts nothing any more, because somebody else listens there now. Connections are led to their end without a
+    /// request lost: each may send one more, and is told then that it was the last.
+    pub(crate) fn leave(&self) {
+        self.stop.accepting.cancel();
+        self.stop.leaving.cancel();
+    }
+
+    /// Waits until every connection has ended, at most `limit`. Whether they have.
+    pub(crate) async fn ended(&self, limit: Duration) -> bool {
+        tokio::time::timeout(limit, self.connections.wait()).await.is_ok()
+    }
+
     /// Accepts nothing any more; waits until the requests under way have ended, at most `limit`, then cuts what is
     /// left. Whether anything was left.
     pub(crate) async fn close(&self, limit: Duration) -> bool {
+        self.stop.accepting.cancel();
         self.stop.gently.cancel();
         let in_time = tokio::time::timeout(limit, self.connections.wait()).await.is_ok();
         self.stop.at_once.cancel();
@@ -99,6 +112,7 @@ impl Door {
 
     /// Cuts every connection.
     pub(crate) fn cut(&self) {
+        self.stop.accepting.cancel();
         self.stop.at_once.cancel();
     }
 }
@@ -114,7 +128,7 @@ struct Accepting {
 
 impl Accepting {
     async fn run(self) {
-        let stop = self.terms.stop.gently.clone();
+        let stop = self.terms.stop.accepting.clone();
         stop.run_until_cancelled(self.accept()).await;
     }
 
@@ -160,7 +174,7 @@ impl Accepting {
                 stream.set_nodelay(true).unwrap_or_default();
                 Ok((Socket::Tcp(stream), Peer::Tcp(canonical(address))))
             }
-            Listening::Unix { listener, .. } => {
+            Listening::Unix(listener) => {
                 let stream = listener.accept().await?.0;
                 let user = stream.peer_cred().ok().map(|peer| peer.uid());
                 Ok((Socket::Unix(stream), Peer::Unix(user)))

@@ -69,6 +69,18 @@ impl Pulse {
         self.multiplexed.store(true, Ordering::Relaxed);
     }
 
+    /// Whether it does.
+    pub(super) fn multiplexed(&self) -> bool {
+        self.multiplexed.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing has been under way for so long.
+    pub(super) fn idle_for(&self, time: Duration) -> bool {
+        let since_ms = self.idle_since_ms.load(Ordering::Relaxed);
+        self.active.load(Ordering::Relaxed) == 0
+            && u128::from(self.now_ms().saturating_sub(since_ms)) >= time.as_millis()
+    }
+
     /// A request has arrived; it is under way until the guard is dropped.
     pub(crate) fn begin(self: &Arc<Self>) -> Active {
         self.active.fetch_add(1, Ordering::Relaxed);

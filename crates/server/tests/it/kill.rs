@@ -8,7 +8,7 @@
 //! What must hold is in [`rows`]; how callers count what happens to them in [`callers`].
 
 mod callers;
-mod rows;
+pub(crate) mod rows;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -60,7 +60,12 @@ pub(crate) const USUAL: [&str; 6] =
 /// The command that serves from a directory.
 pub(crate) fn serve(directory: &TempDir, flags: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_trunkline"));
-    let log = std::fs::File::create(directory.path().join("log")).unwrap();
+    let path = directory.path().join("log");
+    if !flags.contains(&"--takeover") {
+        // Not there before the first start.
+        std::fs::remove_file(&path).ok();
+    }
+    let log = std::fs::File::options().create(true).append(true).open(path).unwrap();
     command
         .env_clear()
         .env("TRUNKLINE_LOG", "debug")
@@ -93,6 +98,13 @@ impl Gateway {
         let key =
             read("first-run.txt").lines().find_map(|line| line.strip_prefix("key: ").map(str::to_owned));
         Self { process, directory, listen, admin, key: key.unwrap_or_default() }
+    }
+
+    /// Starts another one that takes over from this one.
+    pub(crate) fn succeeded(&self) -> Self {
+        let mut flags = USUAL.to_vec();
+        flags.push("--takeover");
+        Self { key: self.key.clone(), ..Self::start_in(&self.directory, &flags) }
     }
 
     /// A file of its data directory.

@@ -21,24 +21,24 @@ use crate::support::Gateway;
 
 /// One row of `attempts`.
 #[derive(Debug)]
-pub(super) struct Row {
-    pub(super) session: String,
+pub(crate) struct Row {
+    pub(crate) session: String,
     ordinal: i64,
-    pub(super) state: String,
+    pub(crate) state: String,
     upstream_model: String,
     input_tokens: i64,
     output_tokens: i64,
     /// Nano-dollars, as the other amounts.
-    pub(super) bound: i64,
+    pub(crate) bound: i64,
     cost: i64,
-    pub(super) charge: i64,
+    pub(crate) charge: i64,
     status: Option<i64>,
     upstream_id: Option<String>,
 }
 
 /// How often each thing was seen, so that a test that never sees one cannot pass.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     calls: usize,
     states: BTreeMap<String, usize>,
     second_attempts: usize,
@@ -47,7 +47,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn assert_telling(&self) {
+    pub(crate) fn assert_telling(&self) {
         for state in ["settled", "partial", "void", "interrupted"] {
             assert!(self.states.contains_key(state), "no row was {state}: {self:?}");
         }
@@ -56,7 +56,7 @@ impl Tally {
 }
 
 /// Compares the calls of a round with its rows.
-pub(super) fn compare(calls: &[Seen], rows: &[Row], first: &str) -> Tally {
+pub(crate) fn compare(calls: &[Seen], rows: &[Row], first: &str) -> Tally {
     let mut tally = Tally { calls: calls.len(), ..Tally::default() };
     let mut sessions: BTreeMap<&str, (Vec<&Seen>, Vec<&Row>)> = BTreeMap::new();
     for call in calls {
@@ -144,10 +144,10 @@ impl std::ops::AddAssign for Tally {
 }
 
 /// The ledger's files, opened beside a running gateway.
-pub(super) struct Ledger(Vec<SqliteConnection>);
+pub(crate) struct Ledger(Vec<SqliteConnection>);
 
 impl Ledger {
-    pub(super) async fn open(gateway: &Gateway) -> Self {
+    pub(crate) async fn open(gateway: &Gateway) -> Self {
         let mut months = Vec::new();
         for entry in std::fs::read_dir(gateway.data("")).unwrap() {
             let path = entry.unwrap().path();
@@ -161,7 +161,7 @@ impl Ledger {
     }
 
     /// The rows of sessions like this.
-    pub(super) async fn rows(&mut self, like: &str) -> Vec<Row> {
+    pub(crate) async fn rows(&mut self, like: &str) -> Vec<Row> {
         let mut rows = Vec::new();
         for month in &mut self.0 {
             let found =
@@ -175,7 +175,7 @@ impl Ledger {
     }
 
     /// How many rows there are and what they charge together; asserts that the sums kept beside them say the same.
-    pub(super) async fn sums(&mut self) -> (i64, i64) {
+    pub(crate) async fn sums(&mut self) -> (i64, i64) {
         let mut all = (0, 0);
         for month in &mut self.0 {
             let [rows, daily] = [
