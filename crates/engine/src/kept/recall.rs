@@ -24,7 +24,7 @@ use trunkline_wire::routing::Priority;
 
 use super::ids::Kept;
 use super::{gone, not_found};
-use crate::admit::{announced_tokens, take_rate};
+use crate::admit::take_rate;
 use crate::authenticate::authenticate;
 use crate::core::Core;
 use crate::door::{Ask, Tenant};
