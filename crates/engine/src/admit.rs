@@ -29,7 +29,7 @@ use crate::kept;
 use crate::keys::{KeyRecord, Keys};
 use crate::meter::{prompt_estimate, text_tokens};
 use crate::request::{Outgoing, ReceiptWish, Request, Trail};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Delivery, Snapshot};
 use crate::succession::NoGrant;
 
 /// The longest text taken over from a request into rows: `user`, `session_id`, a tag, a client's request id.
@@ -103,15 +103,8 @@ pub(crate) async fn admit(
         Ok(permit) => permit,
         Err(error) => return Err(refuse_early(core, operation, guard, error)),
     };
-    let mut delivery = snapshot.delivery(&read.skim.model);
-    if read.skim.wishes.strict == Some(true) {
-        delivery.losses = LossPolicy::STRICT;
-    }
-    delivery.resume = read.skim.wishes.resume.unwrap_or(delivery.resume);
-    let receipt = match headers.get("x-trunkline-receipt").map(http::HeaderValue::as_bytes) {
-        Some(b"full") => ReceiptWish::Full,
-        _ => ReceiptWish::None,
-    };
+    let delivery = delivery(&snapshot, &read.skim);
+    let receipt = receipt_wish(&headers);
     let outgoing = Outgoing {
         envelope: read.envelope,
         decoded: OnceLock::new(),
@@ -145,6 +138,23 @@ pub(crate) async fn admit(
         kept: None,
     };
     Ok(Admitted { request, outgoing })
+}
+
+/// How the answer is to come: as the route says, and the request itself.
+fn delivery(snapshot: &Snapshot, skim: &Skim) -> Delivery {
+    let mut delivery = snapshot.delivery(&skim.model);
+    if skim.wishes.strict == Some(true) {
+        delivery.losses = LossPolicy::STRICT;
+    }
+    delivery.resume = skim.wishes.resume.unwrap_or(delivery.resume);
+    delivery
+}
+
+fn receipt_wish(headers: &HeaderMap) -> ReceiptWish {
+    match headers.get("x-trunkline-receipt").map(http::HeaderValue::as_bytes) {
+        Some(b"full") => ReceiptWish::Full,
+        _ => ReceiptWish::None,
+    }
 }
 
 /// A plan nobody has made yet.

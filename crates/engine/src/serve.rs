@@ -47,7 +47,7 @@ pub(crate) async fn serve(core: &Arc<Core>, inbound: Inbound) -> Result<Answer, 
     let id = RequestId(Uuid::now_v7());
     let Admitted { mut request, mut outgoing } = admit(core, snapshot, key, id, inbound, entered).await?;
     if request.operation == Operation::CountTokens {
-        return count(request, outgoing).await;
+        return Box::pin(count(request, outgoing)).await;
     }
     if let Err(error) = plan::decide(&mut request, &mut outgoing).await {
         return Err(deliver::refuse(request, error));

@@ -136,7 +136,7 @@ impl Keys {
                 Err(NoHold::Refused(refusal)) => return Err(NoGrant::Refused(refusal)),
                 Err(NoHold::HandedOver(heir)) => heir,
             };
-            match heir.ask(Question::Hold { key: record.facts.hash, amount }).await {
+            match Box::pin(heir.ask(Question::Hold { key: record.facts.hash, amount })).await {
                 Some(Answer::Granted(number)) => return Ok(Hold::granted(heir, number, amount)),
                 Some(Answer::OverBudget(refusal)) => return Err(NoGrant::Refused(refusal)),
                 Some(Answer::OverLimit(_) | Answer::Unknown) => break,
@@ -159,7 +159,7 @@ impl Keys {
                 Err(NoPermit::Refused(refusal)) => return Err(NoGrant::Refused(refusal)),
                 Err(NoPermit::HandedOver(heir)) => heir,
             };
-            match heir.ask(Question::Admit { key: record.facts.hash, tokens }).await {
+            match Box::pin(heir.ask(Question::Admit { key: record.facts.hash, tokens })).await {
                 Some(Answer::Granted(number)) => return Ok(RatePermit::granted(heir, number)),
                 Some(Answer::OverLimit(refusal)) => return Err(NoGrant::Refused(refusal)),
                 Some(Answer::OverBudget(_) | Answer::Unknown) => break,
