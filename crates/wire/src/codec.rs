@@ -215,6 +215,44 @@ pub struct RelayEdits {
     pub withhold_usage: bool,
 }
 
+impl RelayEdits {
+    /// Leaves out what is meant for a gateway, where the server is not known to understand it.
+    pub(crate) fn leave_out_gateway_fields(
+        &mut self,
+        envelope: &Envelope,
+        fields: &'static [&'static str],
+        quirks: &Quirks,
+    ) {
+        for &field in fields {
+            if envelope.contains(field) && !quirks.understands.contains(&field) {
+                self.edits.push(Edit::remove(field));
+            }
+        }
+    }
+
+    /// Leaves out what the provider does not take.
+    pub(crate) fn leave_out_unsupported(&mut self, envelope: &Envelope, quirks: &Quirks) {
+        for &field in quirks.unsupported {
+            if envelope.contains(field) {
+                self.leave_out(envelope, field, "the provider does not take this field");
+            }
+        }
+    }
+
+    /// Leaves out a field, which is a loss unless it says nothing.
+    pub(crate) fn leave_out(&mut self, envelope: &Envelope, field: &'static str, why: &'static str) {
+        self.edits.push(Edit::remove(field));
+        if envelope.raw_bytes(field) != Some(b"null") {
+            self.losses.push(Loss {
+                path: Cow::Borrowed(field),
+                why: Cow::Borrowed(why),
+                subject: Subject::of_field(field),
+                kind: LossKind::Dropped,
+            });
+        }
+    }
+}
+
 /// A field that could not be carried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loss {

@@ -87,6 +87,33 @@ fn has_members(envelope: &Envelope, field: &'static str) -> Result<bool, FieldEr
     Ok(members > 0)
 }
 
+/// Reads tools, each of a `type`. They are rendered into the prompt in a form only the provider knows: their length as
+/// written stands for it, and each has a template's overhead besides. Those the caller does not run itself may cost
+/// anything.
+pub(crate) fn tools(
+    raw: &[u8],
+    skim: &mut Skim,
+    is_callers: impl Fn(&[u8]) -> bool,
+) -> Result<(), FieldError> {
+    let mut cursor = Cursor::new(raw);
+    match cursor.kind() {
+        Kind::Null => return Ok(()),
+        Kind::Array => {}
+        Kind::Object | Kind::String | Kind::Other => return Err(wrong("tools", "an array")),
+    }
+    skim.text_bytes += raw.len() as u64;
+    cursor.array(|tool| {
+        skim.needs.tools = true;
+        skim.tools = skim.tools.saturating_add(1);
+        tool.object(|key, value| {
+            if key == b"type" && value.kind() == Kind::String {
+                skim.needs.unbounded_fees |= !is_callers(value.string());
+            }
+        });
+    });
+    Ok(())
+}
+
 /// Counts text that the model will read; whatever is no text with its length as written.
 pub(crate) fn weigh(value: &mut Cursor<'_>, skim: &mut Skim) {
     skim.text_bytes += match value.kind() {

@@ -23,21 +23,9 @@ pub(super) fn relay(envelope: &Envelope, skim: &Skim, target: &RelayTarget<'_>) 
     if envelope.string("model").as_deref() != Some(target.model) {
         relay.edits.push(Edit::set(envelope, "model", EditValue::string(target.model)));
     }
-    for &field in GATEWAY_FIELDS {
-        if envelope.contains(field) && !target.quirks.understands.contains(&field) {
-            relay.edits.push(Edit::remove(field));
-        }
-    }
+    relay.leave_out_gateway_fields(envelope, GATEWAY_FIELDS, target.quirks);
     cap_output(envelope, skim, target, &mut relay);
-    for &field in target.quirks.unsupported {
-        if envelope.contains(field) {
-            relay.edits.push(Edit::remove(field));
-            if envelope.raw_bytes(field) != Some(b"null") {
-                let why = "the provider does not take this field";
-                relay.losses.push(loss(field, why, Subject::of_field(field), LossKind::Dropped));
-            }
-        }
-    }
+    relay.leave_out_unsupported(envelope, target.quirks);
     relay
 }
 

@@ -29,7 +29,8 @@ pub(super) fn skim(envelope: &Envelope) -> Result<Skim, FieldError> {
     caller_facts(envelope, &mut skim)?;
     system(envelope, &mut skim);
     messages(envelope.raw_bytes("messages").unwrap_or_default(), &mut skim)?;
-    tools(envelope.raw_bytes("tools").unwrap_or_default(), &mut skim)?;
+    let callers = |kind: &[u8]| CALLERS_TOOLS.iter().any(|known| kind.starts_with(known));
+    fields::tools(envelope.raw_bytes("tools").unwrap_or_default(), &mut skim, callers)?;
     for field in ["output_config", "output_format"] {
         output(envelope.raw_bytes(field).unwrap_or_default(), field, &mut skim);
     }
@@ -139,29 +140,6 @@ impl Source {
             _ => weigh(value, skim),
         });
     }
-}
-
-/// Tool definitions are rendered into the prompt in a form only the provider knows: their length as written stands for
-/// it, and each tool has a template overhead besides.
-fn tools(raw: &[u8], skim: &mut Skim) -> Result<(), FieldError> {
-    let mut cursor = Cursor::new(raw);
-    match cursor.kind() {
-        Kind::Null => return Ok(()),
-        Kind::Array => {}
-        Kind::Object | Kind::String | Kind::Other => return Err(wrong("tools", "an array")),
-    }
-    skim.text_bytes += raw.len() as u64;
-    cursor.array(|tool| {
-        skim.needs.tools = true;
-        skim.tools = skim.tools.saturating_add(1);
-        tool.object(|key, value| {
-            if key == b"type" && value.kind() == Kind::String {
-                let kind = value.string();
-                skim.needs.unbounded_fees |= !CALLERS_TOOLS.iter().any(|known| kind.starts_with(known));
-            }
-        });
-    });
-    Ok(())
 }
 
 /// Whether the answer must fit a schema, which the model reads too.

@@ -1,13 +1,11 @@
 //! The named edits that make a caller's request fit for one deployment. Whatever is not named here passes untouched,
 //! fields nobody knows yet included. Of the quirks only `unsupported` and `understands` have a meaning in this dialect.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 
 use super::present;
 use super::skim::GENERATION_CONFIG;
-use crate::codec::{Loss, LossKind, RelayEdits, RelayTarget, Skim, Subject};
+use crate::codec::{RelayEdits, RelayTarget, Skim};
 use crate::envelope::Envelope;
 use crate::splice::{Edit, EditValue, splice};
 
@@ -22,25 +20,9 @@ pub(super) fn relay(envelope: &Envelope, skim: &Skim, target: &RelayTarget<'_>) 
     if envelope.contains("model") {
         relay.edits.push(Edit::remove("model"));
     }
-    for &field in GATEWAY_FIELDS {
-        if envelope.contains(field) && !target.quirks.understands.contains(&field) {
-            relay.edits.push(Edit::remove(field));
-        }
-    }
+    relay.leave_out_gateway_fields(envelope, GATEWAY_FIELDS, target.quirks);
     cap_output(envelope, skim, target, &mut relay);
-    for &field in target.quirks.unsupported {
-        if envelope.contains(field) {
-            relay.edits.push(Edit::remove(field));
-            if envelope.raw_bytes(field) != Some(b"null") {
-                relay.losses.push(Loss {
-                    path: Cow::Borrowed(field),
-                    why: Cow::Borrowed("the provider does not take this field"),
-                    subject: Subject::of_field(field),
-                    kind: LossKind::Dropped,
-                });
-            }
-        }
-    }
+    relay.leave_out_unsupported(envelope, target.quirks);
     relay
 }
 

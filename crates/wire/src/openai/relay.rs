@@ -1,10 +1,8 @@
 //! The named edits that make a caller's request fit for one deployment. Whatever is not named here passes untouched,
 //! fields nobody knows yet included.
 
-use std::borrow::Cow;
-
 use super::Shape;
-use crate::codec::{Loss, LossKind, RelayEdits, RelayTarget, Skim, Subject};
+use crate::codec::{RelayEdits, RelayTarget, Skim};
 use crate::envelope::Envelope;
 use crate::quirks::{Quirks, StreamUsage};
 use crate::splice::{Edit, EditValue, splice};
@@ -33,11 +31,7 @@ pub(super) fn relay(shape: &Shape, envelope: &Envelope, skim: &Skim, target: &Re
     if envelope.string("model").as_deref() != Some(target.model) {
         relay.edits.push(Edit::set(envelope, "model", EditValue::string(target.model)));
     }
-    for &field in GATEWAY_FIELDS {
-        if envelope.contains(field) && !quirks.understands.contains(&field) {
-            relay.edits.push(Edit::remove(field));
-        }
-    }
+    relay.leave_out_gateway_fields(envelope, GATEWAY_FIELDS, quirks);
     ask_for_usage(shape, envelope, skim, quirks, &mut relay);
     cap_output(shape, envelope, skim, target, &mut relay.edits);
     for &(ours, theirs) in quirks.renamed {
@@ -141,18 +135,10 @@ fn rename(
     }
 }
 
-/// Removes a field, which is a loss unless it says nothing.
+/// Removes a field in place of any other edit of it.
 fn drop_field(envelope: &Envelope, field: &'static str, why: &'static str, relay: &mut RelayEdits) {
     relay.edits.retain(|edit| edit.field() != field);
-    relay.edits.push(Edit::remove(field));
-    if envelope.raw_bytes(field) != Some(b"null") {
-        relay.losses.push(Loss {
-            path: Cow::Borrowed(field),
-            why: Cow::Borrowed(why),
-            subject: Subject::of_field(field),
-            kind: LossKind::Dropped,
-        });
-    }
+    relay.leave_out(envelope, field, why);
 }
 
 fn removes(edits: &[Edit], field: &str) -> bool {

@@ -2,9 +2,7 @@
 //! fields nobody knows yet included. Of the quirks only `unsupported` and
 //! `understands` have a meaning in this dialect.
 
-use std::borrow::Cow;
-
-use crate::codec::{Loss, LossKind, RelayEdits, RelayTarget, Skim, Subject};
+use crate::codec::{RelayEdits, RelayTarget, Skim};
 use crate::envelope::Envelope;
 use crate::openai::relay::GATEWAY_FIELDS;
 use crate::splice::{Edit, EditValue};
@@ -17,28 +15,12 @@ pub(super) fn relay(envelope: &Envelope, skim: &Skim, target: &RelayTarget<'_>) 
     if envelope.string("model").as_deref() != Some(target.model) {
         relay.edits.push(Edit::set(envelope, "model", EditValue::string(target.model)));
     }
-    for &field in GATEWAY_FIELDS {
-        if envelope.contains(field) && !target.quirks.understands.contains(&field) {
-            relay.edits.push(Edit::remove(field));
-        }
-    }
+    relay.leave_out_gateway_fields(envelope, GATEWAY_FIELDS, target.quirks);
     if let Some(cap) = target.output_cap
         && skim.output_max.as_ref().is_none_or(|max| max.tokens > cap)
     {
         relay.edits.push(Edit::set(envelope, OUTPUT_CAP, EditValue::number(cap)));
     }
-    for &field in target.quirks.unsupported {
-        if envelope.contains(field) {
-            relay.edits.push(Edit::remove(field));
-            if envelope.raw_bytes(field) != Some(b"null") {
-                relay.losses.push(Loss {
-                    path: Cow::Borrowed(field),
-                    why: Cow::Borrowed("the provider does not take this field"),
-                    subject: Subject::of_field(field),
-                    kind: LossKind::Dropped,
-                });
-            }
-        }
-    }
+    relay.leave_out_unsupported(envelope, target.quirks);
     relay
 }

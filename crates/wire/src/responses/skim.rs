@@ -7,7 +7,7 @@
 use crate::codec::{FieldError, OutputMax, Previous, Skim};
 use crate::cursor::{Cursor, Kind};
 use crate::envelope::Envelope;
-use crate::fields::{boolean, name, present, unsigned, weigh, wrong};
+use crate::fields::{self, boolean, name, present, unsigned, weigh, wrong};
 use crate::openai::prompt::payload;
 use crate::openai::skim::caller_facts;
 
@@ -42,7 +42,8 @@ pub(super) fn skim(envelope: &Envelope) -> Result<Skim, FieldError> {
     previous(envelope, &mut skim)?;
     instructions(envelope, &mut skim);
     input(envelope, &mut skim)?;
-    tools(envelope.raw_bytes("tools").unwrap_or_default(), &mut skim)?;
+    let callers = |kind: &[u8]| CALLERS_TOOLS.contains(&kind);
+    fields::tools(envelope.raw_bytes("tools").unwrap_or_default(), &mut skim, callers)?;
     output(envelope, &mut skim);
     Ok(skim)
 }
@@ -163,28 +164,6 @@ fn element(element: &mut Cursor<'_>, skim: &mut Skim, depth: u32) {
         }
         _ => weigh(value, skim),
     });
-}
-
-/// Tool definitions are rendered into the prompt in a form only the provider knows: their length as written stands for
-/// it, and each tool has a template overhead besides.
-fn tools(raw: &[u8], skim: &mut Skim) -> Result<(), FieldError> {
-    let mut cursor = Cursor::new(raw);
-    match cursor.kind() {
-        Kind::Null => return Ok(()),
-        Kind::Array => {}
-        Kind::Object | Kind::String | Kind::Other => return Err(wrong("tools", "an array")),
-    }
-    skim.text_bytes += raw.len() as u64;
-    cursor.array(|tool| {
-        skim.needs.tools = true;
-        skim.tools = skim.tools.saturating_add(1);
-        tool.object(|key, value| {
-            if key == b"type" && value.kind() == Kind::String {
-                skim.needs.unbounded_fees |= !CALLERS_TOOLS.contains(&value.string());
-            }
-        });
-    });
-    Ok(())
 }
 
 /// What the answer must look like: a schema, which the model reads too, and log probabilities.
