@@ -1,7 +1,7 @@
 //! A provider that does what a script says and lets nothing improper pass.
 //!
-//! What it is: a server of three APIs, which it tells apart by path: OpenAI's (`POST /chat/completions`, `/completions`,
-//! `/embeddings`, `GET /models`, with or without `/v1` before it), Anthropic's (`POST /messages`,
+//! What it is: a server of three APIs, which it tells apart by path: OpenAI's (`POST /chat/completions`, `/responses`,
+//! `/completions`, `/embeddings`, `GET /models`, with or without `/v1` before it), Anthropic's (`POST /messages`,
 //! `/messages/count_tokens`, `GET /models` with `anthropic-version`) and Gemini's (`POST /models/{model}:generateContent`,
 //! `:streamGenerateContent`, `:countTokens`, with or without `/v1beta` or `/v1`). It answers correctly unless told otherwise,
 //! refuses in the provider's own words what a strict provider would refuse, signs the thoughts it hands out and takes

@@ -102,6 +102,37 @@ pub(super) const COMPLETION: &[Field] = &[
     optional("user", Text),
 ];
 
+pub(super) const RESPONSE: &[Field] = &[
+    required("model", Text),
+    required("input", TextOrList),
+    optional("background", Flag),
+    optional("client_metadata", Map),
+    optional("context_management", List),
+    optional("include", List),
+    optional("instructions", Text),
+    optional("max_output_tokens", Whole(16, MANY)),
+    optional("max_tool_calls", Whole(1, MANY)),
+    optional("metadata", Map),
+    optional("parallel_tool_calls", Flag),
+    optional("prompt_cache_key", Text),
+    optional("prompt_cache_options", Map),
+    optional("prompt_cache_retention", Text),
+    optional("reasoning", Map),
+    optional("safety_identifier", Text),
+    optional("service_tier", Text),
+    optional("store", Flag),
+    optional("stream", Flag),
+    optional("stream_options", Map),
+    optional("temperature", Decimal),
+    optional("text", Map),
+    optional("tool_choice", TextOrMap),
+    optional("tools", List),
+    optional("top_logprobs", Whole(0, 20)),
+    optional("top_p", Decimal),
+    optional("truncation", Text),
+    optional("user", Text),
+];
+
 pub(super) const EMBEDDING: &[Field] = &[
     required("model", Text),
     required("input", TextOrList),

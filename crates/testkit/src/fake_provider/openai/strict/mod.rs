@@ -2,7 +2,7 @@
 //! are not exactly the API's. The first problem is answered as the provider would; all are recorded.
 //!
 //! Fields: `openai/types/chat/completion_create_params.py`, `completion_create_params.py`,
-//! `embedding_create_params.py` of the official Python SDK 3.57.
+//! `embedding_create_params.py` of the official Python SDK 3.57; for responses, see there.
 
 mod body;
 mod fields;
@@ -32,10 +32,10 @@ pub const GATEWAY_FIELDS: &[&str] = &[
 ];
 
 /// Everything found wrong so far, and the answer to the first of it.
-type Findings = findings::Findings<ApiError>;
+pub(crate) type Findings = findings::Findings<ApiError>;
 
 impl Findings {
-    fn invalid(&mut self, param: &str, code: &str, message: impl Into<String>) {
+    pub(crate) fn invalid(&mut self, param: &str, code: &str, message: impl Into<String>) {
         let message = message.into();
         self.add(message.clone(), ApiError::invalid(Some(param), Some(code), message));
     }
@@ -50,6 +50,7 @@ pub(crate) fn judge(setup: &Setup, arrived: &Arrived) -> Result<Box<dyn Accepted
     let asked = match (path, &arrived.method) {
         ("/models", &Method::GET) => Some(Asked::Models(setup.listed())),
         ("/chat/completions", &Method::POST) => body::text(setup, &arrived.body, fields::CHAT, &mut findings),
+        ("/responses", &Method::POST) => body::response(setup, &arrived.body, &mut findings),
         ("/completions", &Method::POST) => {
             body::text(setup, &arrived.body, fields::COMPLETION, &mut findings)
         }
