@@ -44,6 +44,7 @@ def checks(python: Path) -> dict:
             (tokens,) = [line for line in said.splitlines() if line.startswith("Tokens:")]
             print(f"        it said: {tokens}")
             assert world.written("greeting.txt") == WRITTEN, said
+            world.record(f"aider {dialect} {model.partition('/')[2]}")
             calls, row = world.calls(), world.usage(model)
             assert len(calls) == 2, [call.path for call in calls]
             assert CONTENT in calls[0].entry["body"]

@@ -34,6 +34,7 @@ def checks(node_home: Path) -> dict:
             print(f"        it said: {result['result']!r}, {result['usage']['cache_read_input_tokens']} tokens cached")
             assert result["result"] == world.text, result
             assert world.written("reply.txt") == WRITTEN
+            world.record(f"claude_code {model.partition('/')[2]}")
             calls, row = world.calls(), world.usage(model)
             assert len(calls) == 3, [call.path for call in calls]
             own = result["usage"]

@@ -32,6 +32,8 @@ enabled = false
 [features]
 plugins = false
 """
+NO_SEARCH = 'web_search = "disabled"\n'
+"""For models that are not OpenAI's: they have no such search."""
 
 
 def checks(node_home: Path) -> dict:
@@ -42,7 +44,8 @@ def checks(node_home: Path) -> dict:
         """Lets it work with a model; the provider's calls."""
         with World(*script) as world:
             config = CONFIG.format(model=model, base_url=world.gateway.base_url)
-            (world.home / "config.toml").write_text(config)
+            search = "" if model in OPENAI else NO_SEARCH
+            (world.home / "config.toml").write_text(search + config)
             said = world.run(
                 *(program, "exec", "--json", "--skip-git-repo-check"),
                 *("--dangerously-bypass-approvals-and-sandbox", PROMPT),
@@ -54,8 +57,9 @@ def checks(node_home: Path) -> dict:
             (own,) = [event["usage"] for event in events if event["type"] == "turn.completed"]
             print(f"        it said: {messages[-1]!r}, {own['cached_input_tokens']} tokens cached")
             assert messages[-1] == world.text, events
-            if script[-1] != NAMESPACED:
+            if script[-1][1] != NAMESPACED[1]:
                 assert world.written("reply.txt") == WRITTEN
+            world.record(f"codex {model.partition('/')[2] or model}")
             calls, row = world.calls(), world.usage(model)
             assert len(calls) == len(script) + 1, [call.path for call in calls]
             prompt = row["input_tokens"] + row["cache_read_tokens"] + row["cache_write_tokens"]
@@ -89,8 +93,30 @@ def checks(node_home: Path) -> dict:
         (closed,) = outputs(work("acme/openai", NAMESPACED))
         assert "nobody" in json.dumps(closed), closed
 
+    def check_codex_with_anthropic():
+        calls = work("acme/claude", READ, WRITE)
+        assert {call.path for call in calls} == {"/v1/messages"}
+        turns = [turn["content"] for turn in calls[-1].body["messages"] if isinstance(turn["content"], list)]
+        results = [block for content in turns for block in content if block["type"] == "tool_result"]
+        assert CONTENT in json.dumps(results[0]), results
+
+    def check_codex_with_anthropic_and_a_namespace():
+        name, arguments = NAMESPACED
+        calls = work("acme/claude", (name.replace(".", "__"), arguments))
+        assert "nobody" in json.dumps(calls[-1].body["messages"][-1]), calls[-1].body["messages"][-1]
+
+    def check_codex_with_anthropic_and_tools_in_the_input():
+        calls = work("gpt-6-luna", ("functions__exec", {"input": SCRIPT}))
+        assert {call.path for call in calls} == {"/v1/messages"}
+        assert CONTENT in json.dumps(calls[-1].body["messages"][-1]), calls[-1].body["messages"][-1]
+
+    def check_codex_with_gemini():
+        calls = work("acme/gemini", READ, WRITE)
+        assert all(call.path.endswith(":streamGenerateContent") for call in calls)
+
     return {name: check for name, check in locals().items() if name.startswith("check_")}
 
 
+OPENAI = {"acme/openai", "gpt-5.5", "gpt-6-sol"}
 NAMESPACED = ("multi_agent_v1.close_agent", {"target": "nobody"})
 """There is no such agent, and that is the output."""

@@ -13,6 +13,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+import record
 from gateway import FAKE_KEY, FakeProvider, Gateway, wait_for
 
 RUN_S = 120
@@ -23,11 +24,11 @@ WRITTEN = "four five six"
 """What it is to write."""
 ACCOUNTS = {
     "openai": ("openai", "v1", {"openai": "fake-model", "gpt-5.5": "gpt-5.5", "gpt-6-sol": "gpt-6-sol"}),
-    "anthropic": ("anthropic", "v1", {"claude": "claude-fake"}),
+    "anthropic": ("anthropic", "v1", {"claude": "claude-fake", "gpt-6-luna": "claude-other"}),
     "gemini": ("gemini", "v1beta", {"gemini": "gemini-3-fake"}),
 }
 """The accounts at the fake provider: kind, version in the address, and models as callers and as the provider call them. Two
-are called as Codex calls models it knows: it sends them other tools."""
+are called as Codex calls models it knows, for it sends them other tools; the third such name hides another's model."""
 
 
 def _config(fake: FakeProvider) -> str:
@@ -115,6 +116,12 @@ class World:
             assert not call.entry["violations"], (call.entry["path"], call.entry["violations"])
             assert call.entry["status"] == 200, call.entry
         return calls
+
+    def record(self, name: str) -> None:
+        """Keeps what it sent last, where `TRUNKLINE_RECORD_AGENTS` names a folder."""
+        if folder := os.environ.get("TRUNKLINE_RECORD_AGENTS"):
+            paths = {str(self.folder): "/work", str(self.home): "~"}
+            record.keep(folder, name, self.calls()[-1].body, paths)
 
     def problems(self) -> list[str]:
         """What the provider found improper."""

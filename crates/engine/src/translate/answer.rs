@@ -9,7 +9,9 @@ use trunkline_domain::{Dialect, Text, Usage};
 use trunkline_wire::codec::{AnswerFacts, AnswerProblem, Codec, ErrorWords, FrameClass, Skim, StreamTap};
 use trunkline_wire::frame::Frame;
 use trunkline_wire::quirks::Quirks;
-use trunkline_wire::recast::{AnswerIdentity, CallerCodec, ChatCodec, Cut, Frames, Losses, StreamRecast};
+use trunkline_wire::recast::{
+    AnswerIdentity, CallerCodec, ChatCodec, Cut, Frames, FunctionTools, Losses, StreamRecast,
+};
 
 use super::names;
 
@@ -41,6 +43,7 @@ struct Recast {
     model: Text,
     created: i64,
     request: Arc<ChatRequest>,
+    tools: FunctionTools,
 }
 
 impl Recast {
@@ -73,15 +76,16 @@ impl Reading {
 
     /// An answer in another dialect.
     pub(crate) fn recast(
-        caller: &'static dyn CallerCodec,
-        provider: &'static dyn ChatCodec,
+        (caller, provider): (&'static dyn CallerCodec, &'static dyn ChatCodec),
         quirks: Quirks,
         introduction: Introduction,
         request: Arc<ChatRequest>,
+        tools: FunctionTools,
     ) -> Self {
         let Introduction { id, model, created } = introduction;
         let id = format!("{}{id}", caller.answer_id_prefix());
-        Self { quirks, way: Way::Recast(Arc::new(Recast { provider, caller, id, model, created, request })) }
+        let recast = Recast { provider, caller, id, model, created, request, tools };
+        Self { quirks, way: Way::Recast(Arc::new(recast)) }
     }
 
     /// Whether the answer is translated: then nothing of its head but its status is passed on.
@@ -104,6 +108,7 @@ impl Reading {
             Way::Recast(recast) => {
                 let stream =
                     StreamRecast::new(recast.provider, &self.quirks, recast.caller, &recast.identity());
+                let stream = stream.with_tools(recast.tools.clone());
                 EventReader::Recast(Box::new((stream, Frames::default())))
             }
         }
@@ -122,7 +127,8 @@ impl Reading {
             }
             Way::Count(_) => Err(AnswerProblem::Malformed),
             Way::Recast(recast) => {
-                let response = recast.provider.decode_response(&body, &self.quirks)?;
+                let mut response = recast.provider.decode_response(&body, &self.quirks)?;
+                recast.tools.restore(&mut response);
                 let mut losses = Losses::default();
                 let body = recast.caller.encode_response(&response, &recast.identity(), &mut losses);
                 Ok(Whole { facts: AnswerFacts::of(&response), body, losses: names(losses.as_slice()) })

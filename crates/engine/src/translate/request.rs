@@ -13,7 +13,7 @@ use trunkline_providers::spec::{Answering, Api, Target};
 use trunkline_routing::world::Deployment;
 use trunkline_wire::codec::{FieldError, Loss, RelayEdits, RelayTarget};
 use trunkline_wire::envelope::Envelope;
-use trunkline_wire::recast::{CallerCodec, EncodeTarget, Losses};
+use trunkline_wire::recast::{CallerCodec, EncodeTarget, FunctionTools, Losses};
 use trunkline_wire::splice::{SplicedBody, splice};
 use trunkline_wire::{caller_codec_for, chat_codec_for};
 
@@ -161,8 +161,13 @@ fn recast<'a>(
         minter: None,
     };
     let mut losses = Losses::default();
+    let made = FunctionTools::of(&chat, to, &mut losses);
+    let (asked, tools) = match &made {
+        Some((asked, tools)) => (asked, tools.clone()),
+        None => (&*chat, FunctionTools::default()),
+    };
     let body =
-        provider.encode_request(&chat, &target, &mut losses).map_err(|error| Fit::Not(refused(error)))?;
+        provider.encode_request(asked, &target, &mut losses).map_err(|error| Fit::Not(refused(error)))?;
     check(request, losses.as_slice(), deployment)?;
     let envelope = Envelope::parse(body).map_err(|error| {
         let message = "a defect of the gateway: the translated request cannot be read";
@@ -178,7 +183,7 @@ fn recast<'a>(
         recast: Some(Text::from(format!("recast:{}->{}", from.as_str(), to.as_str()))),
         losses: names(losses.as_slice()),
         withhold_usage: false,
-        reading: Reading::recast(caller, provider, *quirks, introduction, chat),
+        reading: Reading::recast((caller, provider), *quirks, introduction, chat, tools),
     })
 }
 

@@ -16,8 +16,10 @@
 //! Where to look first: [`ChatCodec`]; [`StreamRecast`] (a stream, frame by frame); [`Losses`].
 
 mod frames;
+mod freeform;
 pub(crate) mod loss;
 mod stream;
+mod tools;
 
 use bytes::Bytes;
 use trunkline_domain::chat::{ChatRequest, ChatResponse, Minted, Minter, StreamEvent};
@@ -31,6 +33,7 @@ use crate::quirks::Quirks;
 pub use frames::Frames;
 pub use loss::{LOSSES_MAX, LossPolicy, Losses, Tolerance};
 pub use stream::StreamRecast;
+pub use tools::FunctionTools;
 
 /// One chat dialect, seen from its callers: their requests are read and their answers written. A dialect that providers
 /// are only ever relayed to needs no more.

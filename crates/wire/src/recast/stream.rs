@@ -3,7 +3,9 @@
 
 use trunkline_domain::chat::StreamEvent;
 
-use super::{AnswerIdentity, CallerCodec, ChatCodec, Cut, Frames, StreamDecoder, StreamEncoder};
+use super::{
+    AnswerIdentity, CallerCodec, ChatCodec, Cut, Frames, FunctionTools, StreamDecoder, StreamEncoder,
+};
 use crate::codec::{AnswerFacts, AnswerProblem, FrameClass};
 use crate::frame::Frame;
 use crate::quirks::Quirks;
@@ -12,6 +14,7 @@ use crate::quirks::Quirks;
 pub struct StreamRecast {
     decoder: Box<dyn StreamDecoder>,
     encoder: Box<dyn StreamEncoder>,
+    tools: FunctionTools,
     facts: AnswerFacts,
     /// The events of the last frame; kept for its memory.
     events: Vec<StreamEvent>,
@@ -29,10 +32,17 @@ impl StreamRecast {
         Self {
             decoder: from.stream_decoder(quirks),
             encoder: to.stream_encoder(identity),
+            tools: FunctionTools::default(),
             facts: AnswerFacts::default(),
             events: Vec::new(),
             ended: false,
         }
+    }
+
+    /// The same, with tools that were made functions of.
+    #[must_use]
+    pub fn with_tools(self, tools: FunctionTools) -> Self {
+        Self { tools, ..self }
     }
 
     /// Translates one complete frame and says what it is. After an error, garbage or the terminal event nothing more is
@@ -79,6 +89,7 @@ impl StreamRecast {
     }
 
     fn pass_on(&mut self, out: &mut Frames) {
+        self.tools.restore_events(&mut self.events);
         for event in &self.events {
             self.facts.absorb(event);
             self.ended |= matches!(event, StreamEvent::End);

@@ -3,8 +3,8 @@
 
 use bytes::Bytes;
 use trunkline_domain::chat::{
-    ChatRequest, ChatResponse, Citation, Effort, Finish, FinishReason, Media, MediaSource, Minted, Part,
-    PartKind, RawJson, Thought, ToolCall, ToolCallKind,
+    ChatRequest, ChatResponse, Citation, Effort, Extras, Finish, FinishReason, Media, MediaSource, Minted,
+    Part, PartKind, RawJson, Thought, ToolCall, ToolCallKind,
 };
 use trunkline_domain::{Text, Usage};
 
@@ -219,7 +219,7 @@ fn items(frame: &Frame, parts: &[Part], ended: &Ended, losses: &mut Losses) -> V
             PartKind::ToolCall(call) => {
                 close(&mut said, &mut items);
                 let id = frame.item_id(call_prefix(call.kind), items.len());
-                items.extend(call_item(&id, call, "completed"));
+                items.extend(call_item(&id, call, &part.extras, "completed"));
             }
             PartKind::Image(image) => {
                 close(&mut said, &mut items);
@@ -342,7 +342,7 @@ pub(super) fn call_prefix(kind: ToolCallKind) -> &'static str {
     }
 }
 
-pub(super) fn call_item(id: &str, call: &ToolCall, status: &str) -> Option<RawJson> {
+pub(super) fn call_item(id: &str, call: &ToolCall, extras: &Extras, status: &str) -> Option<RawJson> {
     // The dialect pairs calls and outputs by an id that others may leave out.
     let call_id = if call.id.is_empty() { id } else { &*call.id };
     item(|object| {
@@ -361,6 +361,9 @@ pub(super) fn call_item(id: &str, call: &ToolCall, status: &str) -> Option<RawJs
         object.member(payload, &call.arguments);
         object.member("call_id", call_id);
         object.member("name", &call.name);
+        for (name, value) in extras.fields().iter().filter(|_| extras.is_of(DIALECT)) {
+            object.raw(name, value);
+        }
     })
 }
 

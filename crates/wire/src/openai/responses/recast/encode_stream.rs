@@ -2,7 +2,8 @@
 //! item and the response repeat it.
 
 use trunkline_domain::chat::{
-    Citation, Delta, Finish, Minted, Part, PartKind, RawJson, StreamEvent, Thought, ToolCall, ToolCallKind,
+    Citation, Delta, Extras, Finish, Minted, Part, PartKind, RawJson, StreamEvent, Thought, ToolCall,
+    ToolCallKind,
 };
 use trunkline_domain::{Text, Usage};
 
@@ -44,6 +45,7 @@ enum Open {
     Call {
         id: String,
         call: ToolCall,
+        extras: Extras,
         arguments: String,
     },
 }
@@ -124,8 +126,13 @@ impl Encoder {
                 self.close(out);
                 let id = self.frame.item_id(call_prefix(call.kind), self.place());
                 let empty = ToolCall { arguments: "".into(), ..call.clone() };
-                self.item_added(out, call_item(&id, &empty, "in_progress").as_ref());
-                self.open = Some(Open::Call { id, call: empty, arguments: String::new() });
+                self.item_added(out, call_item(&id, &empty, &part.extras, "in_progress").as_ref());
+                self.open = Some(Open::Call {
+                    id,
+                    call: empty,
+                    extras: part.extras.clone(),
+                    arguments: String::new(),
+                });
                 self.arguments_delta(&call.arguments, out);
             }
             PartKind::Image(image) => {
@@ -275,7 +282,7 @@ impl Encoder {
         }
         let kept = self.keep(more);
         let place = self.place();
-        let Some(Open::Call { id, call, arguments }) = &mut self.open else { return };
+        let Some(Open::Call { id, call, arguments, .. }) = &mut self.open else { return };
         arguments.push_str(kept);
         let (id, kind) = (id.clone(), call.kind);
         let kind = match kind {
@@ -377,7 +384,7 @@ impl Encoder {
                 let state = state(signature.as_ref(), ordinal as usize, &mut out.losses);
                 self.item_done(out, thought_item(&id, &thought, state));
             }
-            Some(Open::Call { id, call, arguments }) => {
+            Some(Open::Call { id, call, extras, arguments }) => {
                 let place = self.place();
                 let (kind, member) = match call.kind {
                     ToolCallKind::Function => ("response.function_call_arguments.done", "arguments"),
@@ -389,7 +396,7 @@ impl Encoder {
                     object.member(member, &arguments);
                 });
                 let call = ToolCall { arguments: arguments.into(), ..call };
-                self.item_done(out, call_item(&id, &call, "completed"));
+                self.item_done(out, call_item(&id, &call, &extras, "completed"));
             }
         }
     }

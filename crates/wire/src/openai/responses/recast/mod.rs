@@ -17,6 +17,8 @@ mod encode_stream;
 mod items;
 mod parameters;
 
+pub(crate) use parameters::tool;
+
 use bytes::Bytes;
 use trunkline_domain::Dialect;
 use trunkline_domain::chat::{ChatRequest, ChatResponse};
