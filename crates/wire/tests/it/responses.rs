@@ -269,7 +269,7 @@ fn reasoning_is_counted_as_the_server_counts_it() {
 
 fn overloaded() -> ErrorWords {
     let word = |text: &str| Some(text.into());
-    ErrorWords { message: word("Overloaded"), code: word("server_error"), kind: None, param: None }
+    ErrorWords { message: word("Overloaded"), code: word("server_error"), ..ErrorWords::default() }
 }
 
 #[test]

@@ -199,8 +199,7 @@ fn an_error_in_mid_stream_ends_it() {
     let words = ErrorWords {
         message: Some("Overloaded".into()),
         code: Some("server_error".into()),
-        kind: None,
-        param: None,
+        ..ErrorWords::default()
     };
     let error = json!({ "code": "server_error", "message": "Overloaded" });
     for event in [

@@ -241,7 +241,7 @@ fn thought(text: &str, signature: Option<Minted<trunkline_domain::Text>>) -> Par
 
 #[test]
 fn thinking_goes_back_to_who_sealed_it_and_to_nobody_else() {
-    let minter = |account: &str| Minter { account: account.into(), model: "m".into() };
+    let minter = |account: &str| Minter::Account(account.into());
     let sealed = |by: Option<Minter>| Minted { dialect: RESPONSES, by, value: "gA".into() };
     let (ours, theirs) = (minter("ours"), minter("theirs"));
     for (signature, is_sent) in [
