@@ -11,7 +11,7 @@ use trunkline_wire::codec::{AnswerFacts, AnswerProblem, Codec, ErrorWords, Frame
 use trunkline_wire::frame::Frame;
 use trunkline_wire::quirks::Quirks;
 use trunkline_wire::recast::{
-    AnswerIdentity, CallerCodec, ChatCodec, Cut, EmbeddingsCodec, Frames, Losses, StreamRecast,
+    AnswerIdentity, CallerCodec, ChatCodec, Cut, EmbeddingsCodec, Frames, FunctionTools, Losses, StreamRecast,
 };
 use trunkline_wire::{chat_codec_for, codec_for};
 
@@ -67,6 +67,7 @@ struct Recast {
     model: Text,
     created: i64,
     request: Arc<ChatRequest>,
+    tools: FunctionTools,
 }
 
 impl Recast {
@@ -115,15 +116,15 @@ impl Reading {
 
     /// An answer in another dialect.
     pub(crate) fn recast(
-        caller: &'static dyn CallerCodec,
-        provider: &'static dyn ChatCodec,
+        (caller, provider): (&'static dyn CallerCodec, &'static dyn ChatCodec),
         quirks: Quirks,
         introduction: Introduction,
         request: Arc<ChatRequest>,
+        tools: FunctionTools,
     ) -> Self {
         let Introduction { id, model, created } = introduction;
         let id = format!("{}{id}", caller.answer_id_prefix());
-        let recast = Recast { provider, caller, id, model, created, request };
+        let recast = Recast { provider, caller, id, model, created, request, tools };
         Self { quirks, way: Way::Recast(Arc::new(recast)), watch: None }
     }
 
@@ -171,7 +172,8 @@ impl Reading {
                 EventReader::Watched(Box::new(Watched::recast(told, recast.provider, quirks)))
             }
             (Way::Recast(recast), None) => {
-                let stream = StreamRecast::new(recast.provider, quirks, recast.caller, &recast.identity());
+                let stream = StreamRecast::new(recast.provider, quirks, recast.caller, &recast.identity())
+                    .with_tools(recast.tools.clone());
                 EventReader::Recast(Box::new((stream, Frames::default(), Witness::default())))
             }
         }
@@ -202,7 +204,9 @@ impl Reading {
                 Ok(Whole { facts, body, losses: Vec::new() })
             }
             Way::Recast(recast) => {
-                let response = recast.provider.decode_response(&body, &self.quirks)?;
+                let mut response = recast.provider.decode_response(&body, &self.quirks)?;
+                // What is remembered of a call goes by the name its caller knows it by.
+                recast.tools.restore(&mut response);
                 recorder.response(&response);
                 let mut losses = Losses::default();
                 let body = recast.caller.encode_response(&response, &recast.identity(), &mut losses);

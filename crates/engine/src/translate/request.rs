@@ -14,7 +14,7 @@ use trunkline_providers::spec::{Answering, Api, Prefill, PrefillMark, Target};
 use trunkline_routing::world::Deployment;
 use trunkline_wire::codec::{FieldError, Loss, RelayEdits, RelayTarget};
 use trunkline_wire::envelope::Envelope;
-use trunkline_wire::recast::{CallerCodec, EmbeddingsCodec, EncodeTarget, Losses};
+use trunkline_wire::recast::{CallerCodec, EmbeddingsCodec, EncodeTarget, FunctionTools, Losses};
 use trunkline_wire::splice::{Edit, EditValue, SplicedBody, splice};
 use trunkline_wire::{caller_codec_for, chat_codec_for, embeddings_codec_for};
 
@@ -183,8 +183,13 @@ fn recast<'a>(
         minter: Some(&minter),
     };
     let mut losses = Losses::default();
+    let made = FunctionTools::of(&chat, to, &mut losses);
+    let (asked, tools) = match &made {
+        Some((asked, tools)) => (asked, tools.clone()),
+        None => (&*chat, FunctionTools::default()),
+    };
     let body =
-        provider.encode_request(&chat, &target, &mut losses).map_err(|error| Fit::Not(refused(error)))?;
+        provider.encode_request(asked, &target, &mut losses).map_err(|error| Fit::Not(refused(error)))?;
     check(request, losses.as_slice(), deployment)?;
     let envelope = written(body)?;
     let introduction = introduction(request, deployment);
@@ -193,7 +198,7 @@ fn recast<'a>(
         recast: Some(way(from, to)),
         losses: names(losses.as_slice()),
         withhold_usage: false,
-        reading: Reading::recast(caller, provider, *quirks, introduction, chat)
+        reading: Reading::recast((caller, provider), *quirks, introduction, chat, tools)
             .watched(outgoing.watch.clone()),
     })
 }

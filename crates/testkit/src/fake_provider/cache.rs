@@ -1,5 +1,6 @@
-//! What prompts a provider has read before, by their marked beginnings. Real ones keep nothing below a thousand tokens
-//! and forget within minutes; this one keeps everything, so that tests need no long prompts.
+//! What prompts a provider has read before, by their beginnings. Where those are marked (Anthropic), real providers keep
+//! nothing below a thousand tokens and forget within minutes; this one keeps everything, so that tests need no long prompts.
+//! Where they are not (OpenAI, Gemini), it begins at a thousand tokens as the real ones do.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -34,7 +35,19 @@ pub(crate) struct Cached {
     pub(crate) written_1h: u64,
 }
 
+/// The shortest beginning that is kept without a mark, in tokens, and what lengths are counted in:
+/// <https://developers.openai.com/api/docs/guides/prompt-caching>.
+const UNMARKED_MIN: u64 = 1_024;
+const UNMARKED_STEP: u64 = 128;
+
 impl Cache {
+    /// Reads a prompt of a provider that keeps beginnings by itself: how much of it was read before.
+    pub(crate) fn read_unmarked(&self, model: &str, pieces: &[Piece]) -> u64 {
+        let marked = |piece: &Piece| Piece { mark: Some(Keep::FiveMinutes), ..piece.clone() };
+        let read = self.read(model, &pieces.iter().map(marked).collect::<Vec<_>>()).read;
+        if read < UNMARKED_MIN { 0 } else { read - read % UNMARKED_STEP }
+    }
+
     /// Reads a prompt: the longest beginning that was kept before is read, what follows up to the last mark is written.
     pub(crate) fn read(&self, model: &str, pieces: &[Piece]) -> Cached {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::log::Billed;
 
@@ -76,6 +77,9 @@ impl Default for Body {
 pub struct Answer {
     /// What is said where no tool is called and no format asked for.
     pub text: String,
+    /// Tools that are called before it is said, one an answer: a conversation that holds the results of two gets the third.
+    /// One that is not offered is not called.
+    pub calls: Vec<Call>,
     /// Milliseconds before the first content: before the body, if it is not a stream.
     pub first_content_ms: u64,
     /// Milliseconds before each later piece of content of a stream.
@@ -90,6 +94,7 @@ impl Default for Answer {
     fn default() -> Self {
         Self {
             text: "Hello from the fake provider. It counts its words.".to_owned(),
+            calls: Vec::new(),
             first_content_ms: 0,
             interval_ms: 0,
             usage: Usage::Honest,
@@ -109,6 +114,16 @@ pub enum Begun {
     GoesOn,
     /// The same, after so many of its last characters have been said again.
     Repeats(usize),
+}
+
+/// A call of a tool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Call {
+    /// Its name; in Responses, that of a tool in a namespace has the namespace and a point before it.
+    pub name: String,
+    /// Its arguments: a text for a tool that takes any, else an object.
+    pub arguments: Value,
 }
 
 /// Whether usage is reported.

@@ -16,6 +16,7 @@ const TAG: usize = 32;
 pub(crate) enum Purpose {
     Anthropic,
     Gemini,
+    OpenAi,
 }
 
 /// The signature of a text.
@@ -42,6 +43,7 @@ fn key(purpose: Purpose) -> Key {
     let name = match purpose {
         Purpose::Anthropic => b'a',
         Purpose::Gemini => b'g',
+        Purpose::OpenAi => b'o',
     };
     Key::new(HMAC_SHA256, &[KEY, &[name]].concat())
 }

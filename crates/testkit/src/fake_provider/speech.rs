@@ -19,8 +19,12 @@ const DEPTH_MAX: usize = 16;
 pub(crate) struct Wanted {
     /// The most tokens.
     pub(crate) output_max: Option<usize>,
-    /// Names and arguments of the tools to call.
+    /// Names and arguments of the tools that are called whatever the script says.
     pub(crate) calls: Vec<(String, String)>,
+    /// Names of the tools that may be called.
+    pub(crate) offered: Vec<String>,
+    /// How many results of tools the conversation holds.
+    pub(crate) results: usize,
     /// What is said because of a format asked for.
     pub(crate) formatted: Option<String>,
     /// Texts that end the answer where they would come.
@@ -84,7 +88,8 @@ pub(crate) fn speech(wanted: &Wanted, script: &script::Answer) -> Speech {
     };
     let thought = if wanted.thinks { say(THOUGHT) } else { Vec::new() };
     let mut finish = Finish::Said;
-    let (content, calls) = if wanted.calls.is_empty() {
+    let wanted_calls = if wanted.calls.is_empty() { scripted(wanted, script) } else { wanted.calls.clone() };
+    let (content, calls) = if wanted_calls.is_empty() {
         let text = wanted.formatted.as_deref().unwrap_or_else(|| rest(wanted, script));
         let (text, stop) = stopped(text, &wanted.stops);
         if let Some(stop) = stop {
@@ -99,7 +104,7 @@ pub(crate) fn speech(wanted: &Wanted, script: &script::Answer) -> Speech {
         (said, Vec::new())
     } else {
         finish = Finish::Calls;
-        let calls = wanted.calls.iter().map(|(name, arguments)| (name.clone(), say(arguments)));
+        let calls = wanted_calls.into_iter().map(|(name, arguments)| (name, say(&arguments)));
         (Vec::new(), calls.collect())
     };
     Speech { thought, content, calls, finish: if capped { Finish::Capped } else { finish } }
@@ -116,6 +121,13 @@ fn rest<'a>(wanted: &Wanted, script: &'a script::Answer) -> &'a str {
         }
     };
     script.text.get(from..).unwrap_or_default()
+}
+
+/// The call whose turn it is, where its tool is offered.
+fn scripted(wanted: &Wanted, script: &script::Answer) -> Vec<(String, String)> {
+    let call = script.calls.get(wanted.results).filter(|call| wanted.offered.contains(&call.name));
+    let arguments = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    call.map(|call| (call.name.clone(), arguments(&call.arguments))).into_iter().collect()
 }
 
 /// A text up to the first of the stops, and which it was.

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests panic as tests do")]
 
 mod billing;
+mod conversations;
 mod dialects;
 mod scripts;
 mod strictness;

@@ -17,8 +17,10 @@
 
 mod embeddings;
 mod frames;
+mod freeform;
 pub(crate) mod loss;
 mod stream;
+mod tools;
 
 use bytes::Bytes;
 use trunkline_domain::chat::{ChatRequest, ChatResponse, Minted, Minter, StreamEvent};
@@ -33,6 +35,7 @@ pub use embeddings::EmbeddingsCodec;
 pub use frames::Frames;
 pub use loss::{LOSSES_MAX, LossPolicy, Losses, Tolerance};
 pub use stream::{StreamReading, StreamRecast};
+pub use tools::FunctionTools;
 
 /// One chat dialect, seen from its callers: their requests are read and their answers written. A dialect that providers
 /// are only ever relayed to needs no more.

@@ -3,7 +3,9 @@
 
 use trunkline_domain::chat::StreamEvent;
 
-use super::{AnswerIdentity, CallerCodec, ChatCodec, Cut, Frames, StreamDecoder, StreamEncoder};
+use super::{
+    AnswerIdentity, CallerCodec, ChatCodec, Cut, Frames, FunctionTools, StreamDecoder, StreamEncoder,
+};
 use crate::codec::{AnswerFacts, AnswerProblem, FrameClass};
 use crate::frame::Frame;
 use crate::quirks::Quirks;
@@ -89,6 +91,7 @@ impl StreamReading {
 pub struct StreamRecast {
     reading: StreamReading,
     encoder: Box<dyn StreamEncoder>,
+    tools: FunctionTools,
 }
 
 impl StreamRecast {
@@ -99,7 +102,17 @@ impl StreamRecast {
         to: &dyn CallerCodec,
         identity: &AnswerIdentity<'_>,
     ) -> Self {
-        Self { reading: StreamReading::new(from, quirks), encoder: to.stream_encoder(identity) }
+        Self {
+            reading: StreamReading::new(from, quirks),
+            encoder: to.stream_encoder(identity),
+            tools: FunctionTools::default(),
+        }
+    }
+
+    /// The same, with tools that were made functions of.
+    #[must_use]
+    pub fn with_tools(self, tools: FunctionTools) -> Self {
+        Self { tools, ..self }
     }
 
     /// Translates one complete frame and says what it is. After an error, garbage or the terminal event nothing more is
@@ -128,6 +141,7 @@ impl StreamRecast {
     }
 
     fn pass_on(&mut self, out: &mut Frames) {
+        self.tools.restore_events(&mut self.reading.events);
         for event in self.reading.events() {
             self.encoder.event(event, out);
         }

@@ -79,6 +79,8 @@ impl MessageAsked {
                 .and_then(Value::as_u64)
                 .and_then(|most| usize::try_from(most).ok()),
             calls: calls(body),
+            offered: offered(body),
+            results: results(body),
             formatted: schema.map(|schema| sample(schema).to_string()),
             stops: stops.filter_map(Value::as_str).map(str::to_owned).collect(),
             thinks: matches!(kind.as_str(), "enabled" | "adaptive"),
@@ -116,6 +118,19 @@ impl MessageAsked {
         };
         Answered { id: Some(id), parts }
     }
+}
+
+/// The tools that may be called.
+fn offered(body: &Map<String, Value>) -> Vec<String> {
+    let tools = body.get("tools").and_then(Value::as_array).into_iter().flatten();
+    tools.filter_map(|tool| tool.get("name")?.as_str()).map(str::to_owned).collect()
+}
+
+/// How many results of tools a conversation holds.
+fn results(body: &Map<String, Value>) -> usize {
+    let messages = body.get("messages").and_then(Value::as_array).into_iter().flatten();
+    let blocks = messages.filter_map(|message| message.get("content")?.as_array()).flatten();
+    blocks.filter(|block| block["type"] == "tool_result").count()
 }
 
 /// The tools to call: those a choice forces.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::{get, items, parts, text};
+use crate::fake_provider::cache::Piece;
 use crate::fake_provider::log::Billed;
 use crate::fake_provider::plan::{Accepted, Answered, Making, Part};
 use crate::fake_provider::script::{self, Usage};
@@ -35,7 +36,7 @@ pub(super) enum Asked {
 pub(super) struct ContentAsked {
     model: String,
     stream: bool,
-    prompt_tokens: u64,
+    prompt: Vec<Piece>,
     candidates: usize,
     wanted: Wanted,
     /// Whether thoughts are shown.
@@ -98,10 +99,18 @@ impl ContentAsked {
         let thinking = get(config, "thinkingConfig");
         let flag = |name: &str| thinking.and_then(|thinking| get(thinking, name)).and_then(Value::as_bool);
         let budget = thinking.and_then(|thinking| get(thinking, "thinkingBudget")).and_then(Value::as_i64);
-        let contents = items(body, "contents").iter().chain(get(body, "systemInstruction"));
         let wanted = Wanted {
             output_max: whole("maxOutputTokens"),
             calls: calls(body),
+            offered: declared(body)
+                .filter_map(|function| text(function, "name"))
+                .map(str::to_owned)
+                .collect(),
+            results: items(body, "contents")
+                .iter()
+                .flat_map(parts)
+                .filter(|part| get(part, "functionResponse").is_some())
+                .count(),
             formatted: formatted(config),
             stops: items(config, "stopSequences")
                 .iter()
@@ -114,7 +123,7 @@ impl ContentAsked {
         Self {
             model: model.to_owned(),
             stream,
-            prompt_tokens: contents.flat_map(parts).map(tokens).sum(),
+            prompt: prompt(body),
             candidates: whole("candidateCount").unwrap_or(1),
             wanted,
             shows_thoughts: flag("includeThoughts") == Some(true),
@@ -122,7 +131,7 @@ impl ContentAsked {
     }
 
     pub(super) fn prompt_tokens(&self) -> u64 {
-        self.prompt_tokens
+        self.prompt.iter().map(|piece| piece.tokens).sum()
     }
 
     fn answer(&self, making: &Making<'_>) -> Answered {
@@ -130,10 +139,22 @@ impl ContentAsked {
         let mut speech = speech(&self.wanted, making.script);
         // What does not fit whole is not called.
         speech.calls.retain(|(_, arguments)| serde_json::from_str::<Value>(&arguments.concat()).is_ok());
-        let content = Content { asked: self, script: making.script, id: &id, speech: &speech };
+        let cached = making.memory.cache.read_unmarked(&self.model, &self.prompt);
+        let content = Content { asked: self, script: making.script, id: &id, speech: &speech, cached };
         let parts = if self.stream { content.stream() } else { content.whole() };
         Answered { id: Some(id), parts }
     }
+}
+
+/// The prompt in the order in which it is cached: what the model is told, then what was said.
+fn prompt(body: &Value) -> Vec<Piece> {
+    let contents = get(body, "systemInstruction").into_iter().chain(items(body, "contents"));
+    let piece = |content: &Value| Piece {
+        content: content.to_string(),
+        tokens: parts(content).iter().map(tokens).sum(),
+        mark: None,
+    };
+    contents.map(piece).collect()
 }
 
 fn tokens(part: &Value) -> u64 {
@@ -148,6 +169,11 @@ fn tokens(part: &Value) -> u64 {
         + inside("functionResponse", "response")
 }
 
+/// The functions that may be called.
+fn declared(body: &Value) -> impl Iterator<Item = &Value> {
+    items(body, "tools").iter().flat_map(|tool| items(tool, "functionDeclarations"))
+}
+
 /// The functions to call: all allowed ones, where calling is forced.
 fn calls(body: &Value) -> Vec<(String, String)> {
     let calling = get(body, "toolConfig").and_then(|config| get(config, "functionCallingConfig"));
@@ -155,8 +181,7 @@ fn calls(body: &Value) -> Vec<(String, String)> {
         return Vec::new();
     };
     let allowed = items(calling, "allowedFunctionNames");
-    let declared = items(body, "tools").iter().flat_map(|tool| items(tool, "functionDeclarations"));
-    let called = declared.filter_map(|function| {
+    let called = declared(body).filter_map(|function| {
         let schema = get(function, "parameters").or_else(|| get(function, "parametersJsonSchema"));
         let arguments = schema.map_or_else(|| "{}".to_owned(), |schema| sample(schema).to_string());
         Some((text(function, "name")?.to_owned(), arguments))
@@ -179,11 +204,18 @@ struct Content<'a> {
     script: &'a script::Answer,
     id: &'a str,
     speech: &'a Speech,
+    /// Tokens of the prompt that were read before.
+    cached: u64,
 }
 
 impl Content<'_> {
     fn bill(&self, completion_tokens: u64) -> Billed {
-        Billed { prompt_tokens: self.asked.prompt_tokens, completion_tokens, ..Billed::default() }
+        Billed {
+            prompt_tokens: self.asked.prompt_tokens(),
+            cache_read_tokens: self.cached,
+            completion_tokens,
+            ..Billed::default()
+        }
     }
 
     fn candidates(&self) -> u64 {
@@ -201,7 +233,7 @@ impl Content<'_> {
             "responseId": self.id,
         });
         if let (Usage::Honest, Some(response)) = (self.script.usage, response.as_object_mut()) {
-            let prompt = self.asked.prompt_tokens;
+            let prompt = self.asked.prompt_tokens();
             let mut usage = json!({
                 "promptTokenCount": prompt,
                 "totalTokenCount": prompt + thought + said,
@@ -209,7 +241,11 @@ impl Content<'_> {
             });
             if let Some(usage) = usage.as_object_mut() {
                 // As all numbers of protocol buffers, they are left out where they are nothing.
-                let counts = [("candidatesTokenCount", said), ("thoughtsTokenCount", thought)];
+                let counts = [
+                    ("candidatesTokenCount", said),
+                    ("thoughtsTokenCount", thought),
+                    ("cachedContentTokenCount", self.cached),
+                ];
                 let counts = counts.into_iter().filter(|(_, count)| *count > 0);
                 usage.extend(counts.map(|(name, count)| (name.to_owned(), count.into())));
             }

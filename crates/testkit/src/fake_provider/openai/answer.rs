@@ -10,6 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::responses;
+use crate::fake_provider::cache::Piece;
 use crate::fake_provider::log::Billed;
 use crate::fake_provider::plan::{Accepted, Answered, Making, Part};
 use crate::fake_provider::script;
@@ -26,7 +27,7 @@ pub(crate) enum Asked {
     /// Chat or a completion.
     Text(TextAsked),
     /// A response.
-    Response(responses::Response),
+    Response(Box<responses::Response>),
     /// What is kept of one, as JSON.
     Kept(Value),
     /// Vectors.
@@ -41,7 +42,7 @@ pub(crate) struct TextAsked {
     pub(crate) stream: bool,
     pub(crate) include_usage: bool,
     pub(crate) choices: usize,
-    pub(crate) prompt_tokens: u64,
+    pub(crate) prompt: Vec<Piece>,
     pub(crate) wanted: Wanted,
 }
 
@@ -61,7 +62,7 @@ impl Accepted for Asked {
 
 /// The correct answer.
 fn answer(asked: &Asked, making: &Making<'_>) -> Answered {
-    let &Making { script, number, .. } = making;
+    let script = making.script;
     match asked {
         Asked::Response(asked) => responses::answer::answer(asked, making),
         Asked::Kept(body) => Answered { id: None, parts: vec![free(body)] },
@@ -84,12 +85,14 @@ fn answer(asked: &Asked, making: &Making<'_>) -> Answered {
             Answered { id: None, parts: vec![buffered(&body, script, billed)] }
         }
         Asked::Text(asked) => {
-            let id = format!("{}-fake-{number}", if asked.chat { "chatcmpl" } else { "cmpl" });
+            let kind = if asked.chat { "chatcmpl" } else { "cmpl" };
+            let id = format!("{kind}-fake-{}", making.number);
             let speech = speech(&asked.wanted, script);
+            let text = TextAnswer { asked, script, id: &id, cached: asked.cached(making) };
             let parts = if asked.stream {
-                Stream { asked, script, id: &id, parts: Vec::new(), billed: None }.say(&speech)
+                Stream { text: &text, parts: Vec::new(), billed: None }.say(&speech)
             } else {
-                vec![buffered(&whole(asked, script, &id, &speech), script, bill(asked, &speech))]
+                vec![buffered(&text.whole(&speech), script, text.bill(&speech))]
             };
             Answered { id: Some(id), parts }
         }
@@ -101,10 +104,15 @@ fn free(body: &Value) -> Part {
     Part { wait: Duration::ZERO, bytes: body.to_string().into(), billed: None }
 }
 
-fn bill(asked: &TextAsked, speech: &Speech) -> Billed {
-    let choices = u64::try_from(asked.choices).unwrap_or(u64::MAX);
-    let completion_tokens = speech.tokens().saturating_mul(choices);
-    Billed { prompt_tokens: asked.prompt_tokens, completion_tokens, ..Billed::default() }
+impl TextAsked {
+    fn prompt_tokens(&self) -> u64 {
+        self.prompt.iter().map(|piece| piece.tokens).sum()
+    }
+
+    /// Tokens of the prompt that were read before.
+    fn cached(&self, making: &Making<'_>) -> u64 {
+        if self.chat { making.memory.cache.read_unmarked(&self.model, &self.prompt) } else { 0 }
+    }
 }
 
 fn finish(speech: &Speech) -> &'static str {
@@ -131,40 +139,66 @@ fn usage(billed: Billed) -> Value {
         "prompt_tokens": billed.prompt_tokens,
         "completion_tokens": billed.completion_tokens,
         "total_tokens": billed.prompt_tokens + billed.completion_tokens,
-        "prompt_tokens_details": { "cached_tokens": 0 },
+        "prompt_tokens_details": { "cached_tokens": billed.cache_read_tokens },
         "completion_tokens_details": { "reasoning_tokens": 0 },
     })
 }
 
-fn object(asked: &TextAsked, kind: &str, id: &str, choices: &[Value]) -> Value {
-    json!({ "id": id, "object": kind, "created": CREATED, "model": asked.model, "choices": choices })
+/// An answer being made.
+struct TextAnswer<'a> {
+    asked: &'a TextAsked,
+    script: &'a script::Answer,
+    id: &'a str,
+    /// Tokens of the prompt that were read before.
+    cached: u64,
 }
 
-fn whole(asked: &TextAsked, script: &script::Answer, id: &str, speech: &Speech) -> Value {
-    let choice = |index: usize| {
-        if !asked.chat {
-            return completion_choice(index, &speech.content.concat(), Some(finish(speech)));
+impl TextAnswer<'_> {
+    /// The bill with so many tokens generated.
+    fn billed(&self, completion_tokens: u64) -> Billed {
+        Billed {
+            prompt_tokens: self.asked.prompt_tokens(),
+            cache_read_tokens: self.cached,
+            completion_tokens,
+            ..Billed::default()
         }
-        let mut message = Map::new();
-        message.insert("role".to_owned(), "assistant".into());
-        message.insert("refusal".to_owned(), Value::Null);
-        let content = if speech.calls.is_empty() { speech.content.concat().into() } else { Value::Null };
-        message.insert("content".to_owned(), content);
-        if !speech.calls.is_empty() {
-            let calls = speech.calls.iter().enumerate();
-            let calls = calls.map(|(call, (name, arguments))| {
-                let function = json!({ "name": name, "arguments": arguments.concat() });
-                json!({ "id": call_id(id, index, call), "type": "function", "function": function })
-            });
-            message.insert("tool_calls".to_owned(), calls.collect());
-        }
-        json!({ "index": index, "message": message, "logprobs": null, "finish_reason": finish(speech) })
-    };
-    let choices: Vec<Value> = (0..asked.choices).map(choice).collect();
-    let kind = if asked.chat { "chat.completion" } else { "text_completion" };
-    let mut body = object(asked, kind, id, &choices);
-    add_usage(&mut body, script, || usage(bill(asked, speech)));
-    body
+    }
+
+    fn bill(&self, speech: &Speech) -> Billed {
+        let choices = u64::try_from(self.asked.choices).unwrap_or(u64::MAX);
+        self.billed(speech.tokens().saturating_mul(choices))
+    }
+
+    fn object(&self, kind: &str, choices: &[Value]) -> Value {
+        json!({ "id": self.id, "object": kind, "created": CREATED, "model": self.asked.model, "choices": choices })
+    }
+
+    fn whole(&self, speech: &Speech) -> Value {
+        let choice = |index: usize| {
+            if !self.asked.chat {
+                return completion_choice(index, &speech.content.concat(), Some(finish(speech)));
+            }
+            let mut message = Map::new();
+            message.insert("role".to_owned(), "assistant".into());
+            message.insert("refusal".to_owned(), Value::Null);
+            let content = if speech.calls.is_empty() { speech.content.concat().into() } else { Value::Null };
+            message.insert("content".to_owned(), content);
+            if !speech.calls.is_empty() {
+                let calls = speech.calls.iter().enumerate();
+                let calls = calls.map(|(call, (name, arguments))| {
+                    let function = json!({ "name": name, "arguments": arguments.concat() });
+                    json!({ "id": call_id(self.id, index, call), "type": "function", "function": function })
+                });
+                message.insert("tool_calls".to_owned(), calls.collect());
+            }
+            json!({ "index": index, "message": message, "logprobs": null, "finish_reason": finish(speech) })
+        };
+        let choices: Vec<Value> = (0..self.asked.choices).map(choice).collect();
+        let kind = if self.asked.chat { "chat.completion" } else { "text_completion" };
+        let mut body = self.object(kind, &choices);
+        add_usage(&mut body, self.script, || usage(self.bill(speech)));
+        body
+    }
 }
 
 fn call_id(id: &str, index: usize, call: usize) -> String {
@@ -177,9 +211,7 @@ fn completion_choice(index: usize, text: &str, finish: Option<&str>) -> Value {
 
 /// A stream being made: one choice after the other.
 struct Stream<'a> {
-    asked: &'a TextAsked,
-    script: &'a script::Answer,
-    id: &'a str,
+    text: &'a TextAnswer<'a>,
     parts: Vec<Part>,
     /// The bill so far; none before the first content.
     billed: Option<Billed>,
@@ -187,13 +219,13 @@ struct Stream<'a> {
 
 impl Stream<'_> {
     fn say(mut self, speech: &Speech) -> Vec<Part> {
-        for index in 0..self.asked.choices {
-            if self.asked.chat {
+        for index in 0..self.text.asked.choices {
+            if self.text.asked.chat {
                 self.delta(index, &json!({ "role": "assistant", "content": "", "refusal": null }), None);
             }
             for word in &speech.content {
                 self.generated();
-                if self.asked.chat {
+                if self.text.asked.chat {
                     self.delta(index, &json!({ "content": word }), None);
                 } else {
                     self.choice(completion_choice(index, word, None));
@@ -201,7 +233,7 @@ impl Stream<'_> {
             }
             for (number, (name, arguments)) in speech.calls.iter().enumerate() {
                 let function = json!({ "name": name, "arguments": "" });
-                let id = call_id(self.id, index, number);
+                let id = call_id(self.text.id, index, number);
                 let call = json!([{ "index": number, "id": id, "type": "function", "function": function }]);
                 self.delta(index, &json!({ "tool_calls": call }), None);
                 for argument in arguments {
@@ -210,17 +242,17 @@ impl Stream<'_> {
                     self.delta(index, &json!({ "tool_calls": call }), None);
                 }
             }
-            if self.asked.chat {
+            if self.text.asked.chat {
                 self.delta(index, &json!({}), Some(finish(speech)));
             } else {
                 self.choice(completion_choice(index, "", Some(finish(speech))));
             }
         }
-        let billed = bill(self.asked, speech);
+        let billed = self.text.bill(speech);
         self.billed = Some(billed);
-        if self.asked.include_usage && self.script.usage == script::Usage::Honest {
-            let mut chunk = object(self.asked, self.kind(), self.id, &[]);
-            add_usage(&mut chunk, self.script, || usage(billed));
+        if self.text.asked.include_usage && self.text.script.usage == script::Usage::Honest {
+            let mut chunk = self.text.object(self.kind(), &[]);
+            add_usage(&mut chunk, self.text.script, || usage(billed));
             self.push(Duration::ZERO, format!("data: {chunk}\n\n"));
         }
         self.push(Duration::ZERO, "data: [DONE]\n\n".to_owned());
@@ -228,17 +260,13 @@ impl Stream<'_> {
     }
 
     fn kind(&self) -> &'static str {
-        if self.asked.chat { "chat.completion.chunk" } else { "text_completion" }
+        if self.text.asked.chat { "chat.completion.chunk" } else { "text_completion" }
     }
 
     /// One more token is generated with the next chunk.
     fn generated(&mut self) {
         let so_far = self.billed.map_or(0, |billed| billed.completion_tokens);
-        self.billed = Some(Billed {
-            prompt_tokens: self.asked.prompt_tokens,
-            completion_tokens: so_far.saturating_add(1),
-            ..Billed::default()
-        });
+        self.billed = Some(self.text.billed(so_far.saturating_add(1)));
     }
 
     fn delta(&mut self, index: usize, delta: &Value, finish: Option<&str>) {
@@ -249,12 +277,12 @@ impl Stream<'_> {
         let first = self.parts.iter().all(|part| part.billed.is_none());
         let wait = match self.billed {
             None => 0,
-            Some(_) if first => self.script.first_content_ms,
-            Some(_) => self.script.interval_ms,
+            Some(_) if first => self.text.script.first_content_ms,
+            Some(_) => self.text.script.interval_ms,
         };
-        let mut chunk = object(self.asked, self.kind(), self.id, &[choice]);
-        if self.asked.include_usage {
-            add_usage(&mut chunk, self.script, || Value::Null);
+        let mut chunk = self.text.object(self.kind(), &[choice]);
+        if self.text.asked.include_usage {
+            add_usage(&mut chunk, self.text.script, || Value::Null);
         }
         self.push(Duration::from_millis(wait), format!("data: {chunk}\n\n"));
     }

@@ -33,7 +33,7 @@ enum Kept {
 }
 
 /// How many of the leading turns go into `system`.
-fn hoisted(request: &ChatRequest) -> usize {
+pub(super) fn hoisted(request: &ChatRequest) -> usize {
     let (instructions, _) = request.instructions();
     instructions.iter().take_while(|turn| turn.extras.form(DIALECT) & form::MESSAGE == 0).count()
 }

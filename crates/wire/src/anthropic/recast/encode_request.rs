@@ -9,7 +9,7 @@ use trunkline_domain::chat::{
 };
 
 use super::reasoning::{self, Plan};
-use super::{DIALECT, encode_messages, form, models};
+use super::{DIALECT, cache, encode_messages, form, models};
 use crate::codec::Subject;
 use crate::cursor::Cursor;
 use crate::json::{Array, Object, object};
@@ -24,6 +24,8 @@ const NESTED: &[&str] = &["metadata", "output_config"];
 
 /// Writes a request.
 pub(super) fn encode(request: &ChatRequest, target: &EncodeTarget<'_>, losses: &mut Losses) -> Bytes {
+    let marked = cache::marked(request);
+    let request = marked.as_ref().unwrap_or(request);
     let asked = request.sampling.output_max;
     let output_max = target.output_max(asked).or(target.output_max).unwrap_or(OUTPUT_DEFAULT);
     let plan = reasoning::plan(request, target, output_max, losses);
@@ -250,10 +252,13 @@ fn labels(object: &mut Object<'_>, request: &ChatRequest, losses: &mut Losses) {
         Some(_) => losses.dropped(Subject::Labels, "service_tier", "the provider has no such tier"),
         None => {}
     }
+    if labels.cache_key.is_some() {
+        let why = "the provider has no named caches: what is to be cached is marked";
+        losses.adapted(Subject::Cache, "prompt_cache_key", why);
+    }
     let lost = [
         ("safety_identifier", labels.user.is_some() && labels.safety_identifier.is_some(), Subject::Labels),
         ("metadata", labels.metadata.is_some(), Subject::Labels),
-        ("prompt_cache_key", labels.cache_key.is_some(), Subject::Cache),
         ("store", labels.store == Some(true), Subject::State),
     ];
     for (name, _, subject) in lost.into_iter().filter(|(_, said, _)| *said) {

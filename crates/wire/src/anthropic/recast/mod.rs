@@ -21,6 +21,7 @@
 //! [`form`] lists the spellings that are told apart.
 
 mod blocks;
+mod cache;
 mod citations;
 mod decode_request;
 mod decode_stream;

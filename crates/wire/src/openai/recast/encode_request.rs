@@ -128,10 +128,23 @@ fn sampling(fields: &mut Fields<'_, '_, '_>, request: &ChatRequest, target: &Enc
     }
 }
 
+/// The longest `user`, in bytes: <https://github.com/maximhq/bifrost/pull/1000>. Claude Code's are twice as long.
+const USER_MAX: usize = 64;
+
+/// The longest `safety_identifier`: openai-python 3.57.0, `types/chat/completion_create_params.py`.
+const IDENTIFIER_MAX: usize = 128;
+
 fn labels(fields: &mut Fields<'_, '_, '_>, request: &ChatRequest) {
     let labels = &request.labels;
-    fields.member("user", labels.user.as_ref());
-    fields.member("safety_identifier", labels.safety_identifier.as_ref());
+    let users =
+        [("user", &labels.user, USER_MAX), ("safety_identifier", &labels.safety_identifier, IDENTIFIER_MAX)];
+    for (name, user, most) in users {
+        if user.as_ref().is_some_and(|user| user.len() > most) {
+            fields.losses.dropped(Subject::Labels, name, "providers refuse a name this long");
+        } else {
+            fields.member(name, user.as_ref());
+        }
+    }
     fields.member("metadata", labels.metadata.as_ref());
     fields.member("prompt_cache_key", labels.cache_key.as_ref());
     fields.member("service_tier", labels.service_tier.as_ref());

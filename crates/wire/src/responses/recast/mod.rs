@@ -35,6 +35,8 @@ mod response;
 mod response_object;
 mod tools;
 
+pub(crate) use tools::tool;
+
 use bytes::Bytes;
 use trunkline_domain::Dialect;
 use trunkline_domain::chat::{ChatRequest, ChatResponse};

@@ -30,7 +30,7 @@ fn opaque(raw: &RawValue) -> Opaque {
 }
 
 /// Reads a tool.
-pub(super) fn tool(raw: &RawValue) -> Tool {
+pub(crate) fn tool(raw: &RawValue) -> Tool {
     serde_json::from_str::<WireTool>(raw.get()).ok().and_then(WireTool::tool).unwrap_or_else(|| Tool {
         name: Text::from(""),
         description: None,

@@ -3,6 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "`json!` writes what is expected; nothing makes a round trip")]
 
+mod agents;
 mod anthropic;
 mod anthropic_generate;
 mod anthropic_losses;

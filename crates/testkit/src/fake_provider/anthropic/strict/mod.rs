@@ -25,6 +25,9 @@ const VERSIONS: &[&str] = &["2023-01-01", "2023-06-01", NEWEST];
 /// The version since which some of a request is no more: [`rules::newest`].
 const NEWEST: &str = "2026-10-21";
 
+/// Members that need a beta, and which: <https://platform.claude.com/docs/en/build-with-claude/context-editing>.
+const BETAS: &[(&str, &str)] = &[("context_management", "context-management-2025-06-27")];
+
 type Findings = findings::Findings<ApiError>;
 
 impl Findings {
@@ -104,6 +107,12 @@ fn message(
         }
     }
     body.retain(|name, _| !setup.fields.contains(name));
+    let asked = text(&arrived.headers, "anthropic-beta").unwrap_or_default();
+    for (member, beta) in BETAS {
+        if body.contains_key(*member) && !asked.split(',').any(|asked| asked.trim() == *beta) {
+            findings.invalid(format!("{member}: Extra inputs are not permitted"));
+        }
+    }
     for problem in shape::check(&body, shape, Reading::Exact) {
         findings.invalid(words::of(&problem));
     }

@@ -1,5 +1,6 @@
 //! The members of requests: `anthropic/types/message_create_params.py`, `message_count_tokens_params.py` and the types
-//! they name. Tools that run at Anthropic's, their calls and results are left out: the fake has none.
+//! they name; of the beta, `types/beta/beta_context_management_config_param.py`. Tools that run at Anthropic's, their calls
+//! and results are left out: the fake has none.
 
 use crate::fake_provider::shape::Kind::{
     Any, Choice, Decimal, Flag, Free, List, Object, Tagged, Text, TextOr, Whole,
@@ -174,6 +175,8 @@ static OUTPUT: Shape = Shape {
 
 static METADATA: Shape = Shape { fields: &[nullable("user_id", Text)] };
 
+static CONTEXT_MANAGEMENT: Shape = Shape { fields: &[optional("edits", List(&Free))] };
+
 const MESSAGES: Kind = List(&Object(&TURN));
 const SYSTEM: Kind = TextOr(&List(&Tagged(&[("text", &TEXT)])));
 const THINKING_CONFIG: Kind = Tagged(&[
@@ -193,6 +196,7 @@ pub(super) static MESSAGE: Shape = Shape {
         required("max_tokens", Whole(0, MANY)),
         nullable("cache_control", Object(&CACHE_CONTROL)),
         nullable("container", Any),
+        nullable("context_management", Object(&CONTEXT_MANAGEMENT)),
         nullable("inference_geo", Text),
         optional("metadata", Object(&METADATA)),
         optional("output_config", Object(&OUTPUT)),
@@ -216,6 +220,7 @@ pub(super) static COUNT: Shape = Shape {
         required("model", Text),
         required("messages", MESSAGES),
         nullable("cache_control", Object(&CACHE_CONTROL)),
+        nullable("context_management", Object(&CONTEXT_MANAGEMENT)),
         optional("output_config", Object(&OUTPUT)),
         nullable("speed", Choice(&["standard", "fast"])),
         optional("system", SYSTEM),

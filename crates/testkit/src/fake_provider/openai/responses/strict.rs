@@ -3,12 +3,12 @@
 use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::Response;
 use super::kept::{Entry, Kept};
+use super::{Response, items, tools};
 use crate::fake_provider::Arrived;
 use crate::fake_provider::openai::error::ApiError;
 use crate::fake_provider::openai::strict::Findings;
-use crate::fake_provider::speech::{Wanted, count, sample};
+use crate::fake_provider::speech::Wanted;
 
 /// Reads a request whose fields are known and of their types.
 pub(crate) fn asked(body: &Map<String, Value>, kept: &Kept, findings: &mut Findings) -> Option<Response> {
@@ -24,6 +24,7 @@ pub(crate) fn asked(body: &Map<String, Value>, kept: &Kept, findings: &mut Findi
         input.extend(before);
         input.extend(response.get("output").and_then(Value::as_array).into_iter().flatten().cloned());
     }
+    let before = input.len();
     match body.get("input") {
         Some(Value::String(text)) => {
             let content = json!([{ "type": "input_text", "text": text }]);
@@ -32,53 +33,37 @@ pub(crate) fn asked(body: &Map<String, Value>, kept: &Kept, findings: &mut Findi
         Some(Value::Array(items)) => input.extend(items.iter().cloned()),
         _ => {}
     }
-    if let Some(odd) = input.iter().position(|item| !item.is_object()) {
-        let param = format!("input[{odd}]");
-        findings.invalid(&param, "invalid_type", format!("Invalid type for '{param}'."));
+    for (index, item) in input.iter().skip(before).enumerate() {
+        items::check(item, &format!("input[{index}]"), findings);
     }
+    items::pair(&input, findings);
+    let tools = tools::all(body, &input);
+    tools::check(&tools, findings);
+    let callable = tools::callable(&tools);
+    let mut included = body.get("include").and_then(Value::as_array).into_iter().flatten();
     let output_max = body.get("max_output_tokens").and_then(Value::as_u64);
     let instructions = body.get("instructions").cloned().unwrap_or(Value::Null);
+    let reasoning = body.get("reasoning").filter(|reasoning| reasoning.is_object());
     Some(Response {
         model: text("model").unwrap_or_default().to_owned(),
         stream: flag("stream").unwrap_or(false),
         store: flag("store").unwrap_or(true),
         previous: text("previous_response_id").map(str::to_owned),
         tools: body.get("tools").cloned().unwrap_or_else(|| json!([])),
-        prompt_tokens: input.iter().map(words).sum::<u64>() + words(&instructions),
+        prompt: items::prompt(&instructions, &input),
         instructions,
-        input,
+        custom: callable.iter().filter(|tool| tool.is_custom()).map(|tool| tool.name.clone()).collect(),
+        seals: included.any(|included| included == "reasoning.encrypted_content"),
         wanted: Wanted {
             output_max: output_max.and_then(|most| usize::try_from(most).ok()),
-            calls: calls(body),
+            calls: tools::forced(body.get("tool_choice"), &callable),
+            offered: callable.iter().map(|tool| tool.name.clone()).collect(),
+            results: items::results(&input),
+            thinks: reasoning.is_some_and(|reasoning| reasoning["effort"] != "none"),
             ..Wanted::default()
         },
+        input,
     })
-}
-
-/// The words of the texts in a value.
-fn words(value: &Value) -> u64 {
-    match value {
-        Value::String(text) => count(text),
-        Value::Array(elements) => elements.iter().map(words).sum(),
-        Value::Object(members) => {
-            let said = |name: &str| matches!(name, "content" | "text" | "output" | "arguments");
-            members.iter().filter(|(name, _)| said(name)).map(|(_, value)| words(value)).sum()
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
-    }
-}
-
-/// The functions to call, if one must be.
-fn calls(body: &Map<String, Value>) -> Vec<(String, String)> {
-    if body.get("tool_choice").and_then(Value::as_str) != Some("required") {
-        return Vec::new();
-    }
-    let tools = body.get("tools").and_then(Value::as_array).into_iter().flatten();
-    let call = |tool: &Value| {
-        let arguments = tool.get("parameters").map_or_else(|| "{}".to_owned(), |it| sample(it).to_string());
-        Some((tool.get("name")?.as_str()?.to_owned(), arguments))
-    };
-    tools.filter_map(call).collect()
 }
 
 /// What is asked of a response that is kept: the answer's body.

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::fields::{self, Field, Presence};
 use super::{Findings, GATEWAY_FIELDS, messages};
 use crate::fake_provider::Setup;
+use crate::fake_provider::cache::Piece;
 use crate::fake_provider::findings::Members;
 use crate::fake_provider::openai::answer::{Asked, TextAsked};
 use crate::fake_provider::openai::error::ApiError;
@@ -44,15 +45,18 @@ pub(super) fn text(setup: &Setup, body: &[u8], known: &[Field], findings: &mut F
     };
     if let Some(prompt) = body.get("prompt") {
         let prompts = messages::inputs("prompt", prompt, findings);
-        asked.prompt_tokens = prompts.iter().sum();
+        let piece = |tokens: &u64| Piece { content: String::new(), tokens: *tokens, mark: None };
+        asked.prompt = prompts.iter().map(piece).collect();
         asked.choices = asked.choices.saturating_mul(prompts.len());
     }
     if let Some(said) = body.get("messages") {
-        asked.prompt_tokens = messages::messages(said, findings);
+        asked.prompt = messages::messages(said, findings);
         asked.wanted.begun = messages::begun(said);
         asked.wanted.formatted = formatted(&body);
         let tools = body.get("tools").unwrap_or(&Value::Null);
         asked.wanted.calls = messages::tools(tools, body.get("tool_choice"), findings);
+        asked.wanted.offered = messages::offered(tools);
+        asked.wanted.results = messages::results(said);
         if body.get("parallel_tool_calls") == Some(&Value::Bool(false)) {
             asked.wanted.calls.truncate(1);
         }

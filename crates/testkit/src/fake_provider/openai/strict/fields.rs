@@ -13,6 +13,8 @@ pub(super) struct Field {
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Text,
+    /// A text of at most 64 characters.
+    Name,
     Flag,
     /// A whole number in these bounds.
     Whole(i64, i64),
@@ -29,9 +31,12 @@ pub(super) enum Presence {
     Optional,
 }
 
-use Kind::{Decimal, Flag, List, Map, Text, TextOrList, TextOrMap, Whole};
+use Kind::{Decimal, Flag, List, Map, Name, Text, TextOrList, TextOrMap, Whole};
 
 const MANY: i64 = i32::MAX as i64;
+
+/// The longest name of a user.
+const NAME_MAX: usize = 64;
 
 const fn required(name: &'static str, kind: Kind) -> Field {
     Field { name, kind, presence: Presence::Required }
@@ -76,7 +81,7 @@ pub(super) const CHAT: &[Field] = &[
     optional("tools", List),
     optional("top_logprobs", Whole(0, 20)),
     optional("top_p", Decimal),
-    optional("user", Text),
+    optional("user", Name),
     optional("verbosity", Text),
     optional("web_search_options", Map),
 ];
@@ -104,6 +109,7 @@ pub(super) const COMPLETION: &[Field] = &[
 
 pub(super) const RESPONSE: &[Field] = &[
     optional("background", Flag),
+    optional("client_metadata", Map),
     optional("context_management", List),
     optional("conversation", TextOrMap),
     optional("include", List),
@@ -117,6 +123,7 @@ pub(super) const RESPONSE: &[Field] = &[
     optional("previous_response_id", Text),
     optional("prompt", Map),
     optional("prompt_cache_key", Text),
+    optional("prompt_cache_options", Map),
     optional("prompt_cache_retention", Text),
     optional("reasoning", Map),
     optional("safety_identifier", Text),
@@ -131,7 +138,7 @@ pub(super) const RESPONSE: &[Field] = &[
     optional("top_logprobs", Whole(0, 20)),
     optional("top_p", Decimal),
     optional("truncation", Text),
-    optional("user", Text),
+    optional("user", Name),
 ];
 
 pub(super) const EMBEDDING: &[Field] = &[
@@ -155,7 +162,8 @@ impl Field {
             (Whole(least, most), Value::Number(number)) => {
                 number.as_i64().is_some_and(|number| (least..=most).contains(&number))
             }
-            (Text | Flag | Whole(..) | Decimal | List | Map | TextOrList | TextOrMap, _) => false,
+            (Name, Value::String(text)) => text.chars().count() <= NAME_MAX,
+            (Text | Name | Flag | Whole(..) | Decimal | List | Map | TextOrList | TextOrMap, _) => false,
         };
         (!fits).then(|| {
             format!("Invalid type for '{}': expected {:?}, but got {value} instead.", self.name, self.kind)

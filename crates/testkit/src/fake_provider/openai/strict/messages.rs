@@ -3,16 +3,31 @@
 use serde_json::Value;
 
 use super::Findings;
+use crate::fake_provider::cache::Piece;
 use crate::fake_provider::speech::{MEDIA_TOKENS, count, sample};
 
-/// Checks messages; their tokens.
-pub(super) fn messages(messages: &Value, findings: &mut Findings) -> u64 {
+/// Checks messages; the pieces of the prompt they are.
+pub(super) fn messages(messages: &Value, findings: &mut Findings) -> Vec<Piece> {
     let Some(messages) = messages.as_array().filter(|messages| !messages.is_empty()) else {
         findings.invalid("messages", "empty_array", "Invalid 'messages': empty array.");
-        return 0;
+        return Vec::new();
     };
-    let all = messages.iter().enumerate();
-    all.map(|(index, message)| one_message(message, &format!("messages[{index}]"), findings)).sum()
+    let piece = |(index, message): (usize, &Value)| {
+        let tokens = one_message(message, &format!("messages[{index}]"), findings);
+        Piece { content: message.to_string(), tokens, mark: None }
+    };
+    messages.iter().enumerate().map(piece).collect()
+}
+
+/// How many results of tools a conversation holds.
+pub(super) fn results(messages: &Value) -> usize {
+    messages.as_array().into_iter().flatten().filter(|message| message["role"] == "tool").count()
+}
+
+/// The functions that may be called.
+pub(super) fn offered(tools: &Value) -> Vec<String> {
+    let names = tools.as_array().into_iter().flatten();
+    names.filter_map(|tool| tool.pointer("/function/name")?.as_str()).map(str::to_owned).collect()
 }
 
 /// The text of a last message of the assistant's.

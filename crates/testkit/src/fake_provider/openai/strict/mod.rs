@@ -64,7 +64,7 @@ pub(crate) fn judge(
             let fields = body::top_level(setup, &arrived.body, fields::RESPONSE, &mut findings);
             fields
                 .and_then(|fields| responses::strict::asked(&fields, kept, &mut findings))
-                .map(Asked::Response)
+                .map(|asked| Asked::Response(Box::new(asked)))
         }
         (path, method) if path.starts_with("/responses/") => {
             responses::strict::again(path, method, arrived, kept, &mut findings).map(Asked::Kept)
