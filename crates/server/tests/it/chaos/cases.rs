@@ -36,6 +36,9 @@ pub(crate) enum Dialect {
     Gemini,
 }
 
+pub(crate) const DIALECTS: [Dialect; 4] =
+    [Dialect::Chat, Dialect::Responses, Dialect::Anthropic, Dialect::Gemini];
+
 /// Whether there is somebody else who could answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Providers {
@@ -75,7 +78,7 @@ pub(crate) fn all(modes: &[Mode]) -> Vec<Case> {
     let mut all = Vec::new();
     for &mode in modes {
         for form in [Form::Buffered, Form::Streamed] {
-            for dialect in [Dialect::Chat, Dialect::Responses, Dialect::Anthropic, Dialect::Gemini] {
+            for dialect in DIALECTS {
                 for providers in [Providers::One, Providers::Two] {
                     for hedge in [Switch::Off, Switch::On] {
                         for resume in [Switch::Off, Switch::On] {
@@ -175,53 +178,20 @@ impl Stage {
     }
 
     fn account(&self, name: &str, base_url: &str, priority: u8) -> String {
-        let (number, model) = (self.number, self.model());
-        format!(
-            "[providers.{name}-{number}]\nkind = \"custom\"\nbase_url = \"{base_url}\"\npriority = {priority}\n\
-             prefill = \"last_message\"\nmodels = [{{ id = \"m\", name = \"{model}\", context_window = 8192, \
-             output_max = 1024, input_usd_per_million = 0.1, output_usd_per_million = 0.2 }}]\n\
-             timeouts = {{ headers_ms = 1500, first_content_ms = 1500, idle_ms = 1000 }}\n\n"
-        )
+        account(&format!("{name}-{}", self.number), base_url, priority, &[self.model()])
     }
 
     /// The caller's request.
     pub(crate) fn request(&self, gateway: &Gateway) -> Request<Full<Bytes>> {
-        let model = self.model();
-        let streamed = self.case.form == Form::Streamed;
-        let messages = json!([{ "role": "user", "content": "Say it." }]);
-        let (path, body): (String, Value) = match self.case.dialect {
-            Dialect::Chat => (
-                "/v1/chat/completions".to_owned(),
-                json!({ "model": model, "max_tokens": 64, "stream": streamed, "messages": messages }),
-            ),
-            Dialect::Responses => (
-                "/v1/responses".to_owned(),
-                json!({ "model": model, "max_output_tokens": 64, "stream": streamed, "store": false, "input": "Say it." }),
-            ),
-            Dialect::Anthropic => (
-                "/v1/messages".to_owned(),
-                json!({ "model": model, "max_tokens": 64, "stream": streamed, "messages": messages }),
-            ),
-            Dialect::Gemini => (
-                format!(
-                    "/v1beta/models/{model}:{}",
-                    if streamed { "streamGenerateContent?alt=sse" } else { "generateContent" }
-                ),
-                json!({
-                    "contents": [{ "role": "user", "parts": [{ "text": "Say it." }] }],
-                    "generationConfig": { "maxOutputTokens": 64 },
-                }),
-            ),
-        };
-        let mut request = gateway.request(Method::POST, &path).header("content-type", "application/json");
-        let switch = |switch| if switch == Switch::On { "true" } else { "false" };
-        request = request
-            .header("x-trunkline-hedge", switch(self.case.hedge))
-            .header("x-trunkline-resume", switch(self.case.resume));
+        let switch = |switch| if switch == Switch::On { "true" } else { "false" }.to_owned();
+        let mut wishes = vec![
+            ("x-trunkline-hedge", switch(self.case.hedge)),
+            ("x-trunkline-resume", switch(self.case.resume)),
+        ];
         if self.case.may_hedge() {
-            request = request.header("x-trunkline-ttft-budget-ms", HEDGE_AFTER_MS);
+            wishes.push(("x-trunkline-ttft-budget-ms", HEDGE_AFTER_MS.to_string()));
         }
-        request.body(Full::from(body.to_string())).unwrap()
+        request(gateway, (self.case.dialect, self.case.form), &self.model(), wishes)
     }
 
     /// Everything that is wrong about what the caller saw and what was written down.
@@ -260,12 +230,63 @@ impl Stage {
     }
 }
 
-fn calls(provider: &FakeProvider) -> Vec<Seen> {
+/// An account whose models cost 100 and 200 nano-dollars a token, and which is not waited for long.
+pub(crate) fn account(name: &str, base_url: &str, priority: u8, models: &[String]) -> String {
+    let model = |(at, model): (usize, &String)| {
+        format!(
+            "{{ id = \"m{at}\", name = \"{model}\", context_window = 8192, output_max = 1024, \
+             input_usd_per_million = 0.1, output_usd_per_million = 0.2 }}"
+        )
+    };
+    let models = models.iter().enumerate().map(model).collect::<Vec<_>>().join(", ");
+    format!(
+        "[providers.{name}]\nkind = \"custom\"\nbase_url = \"{base_url}\"\npriority = {priority}\n\
+         prefill = \"last_message\"\nmodels = [{models}]\n\
+         timeouts = {{ headers_ms = 1500, first_content_ms = 1500, idle_ms = 1000 }}\n\n"
+    )
+}
+
+/// A request for a model, as a caller of the dialect writes it.
+pub(crate) fn request(
+    gateway: &Gateway,
+    (dialect, form): (Dialect, Form),
+    model: &str,
+    wishes: Vec<(&str, String)>,
+) -> Request<Full<Bytes>> {
+    let streamed = form == Form::Streamed;
+    let messages = json!([{ "role": "user", "content": "Say it." }]);
+    let contents = json!([{ "role": "user", "parts": [{ "text": "Say it." }] }]);
+    let method = if streamed { "streamGenerateContent?alt=sse" } else { "generateContent" };
+    let gemini = format!("/v1beta/models/{model}:{method}");
+    let (path, body): (&str, Value) = match dialect {
+        Dialect::Chat => (
+            "/v1/chat/completions",
+            json!({ "model": model, "max_tokens": 64, "stream": streamed, "messages": messages }),
+        ),
+        Dialect::Responses => (
+            "/v1/responses",
+            json!({ "model": model, "max_output_tokens": 64, "stream": streamed, "store": false, "input": "Say it." }),
+        ),
+        Dialect::Anthropic => (
+            "/v1/messages",
+            json!({ "model": model, "max_tokens": 64, "stream": streamed, "messages": messages }),
+        ),
+        Dialect::Gemini => {
+            (&gemini, json!({ "contents": contents, "generationConfig": { "maxOutputTokens": 64 } }))
+        }
+    };
+    let request = gateway.request(Method::POST, path).header("content-type", "application/json");
+    let request = wishes.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+    request.body(Full::from(body.to_string())).unwrap()
+}
+
+/// What was asked of a provider.
+pub(crate) fn calls(provider: &FakeProvider) -> Vec<Seen> {
     provider.log().into_iter().filter(|call| call.method == "POST").collect()
 }
 
 /// What a row says otherwise than the provider's log.
-fn mismatch(call: &Seen, row: &Row) -> Option<String> {
+pub(crate) fn mismatch(call: &Seen, row: &Row) -> Option<String> {
     let billed = call.billed.unwrap_or_default();
     let tokens =
         [billed.prompt_tokens, billed.completion_tokens].map(|tokens| i64::try_from(tokens).unwrap());

@@ -146,6 +146,10 @@ impl Mode {
             // What can be read as an answer is one.
             Self::ContentType if form == Form::Buffered => (When::Never, "", (200, "")),
             Self::Contentless => (When::Before, "first_content_timeout", (504, "upstream_timeout")),
+            // A whole answer has its first content when it has come.
+            Self::Stall if form == Form::Buffered => {
+                (When::Before, "first_content_timeout", (504, "upstream_timeout"))
+            }
             Self::Stall => (midway, "idle_timeout", (504, "upstream_timeout")),
             Self::CutAt(_) => (When::Anywhere, "cut", (502, "upstream_cut")),
             Self::Truncated if form == Form::Buffered => {

@@ -167,9 +167,9 @@ impl Ledger {
         self.find("SELECT * FROM attempts WHERE session LIKE ? ORDER BY request_id, ordinal", like).await
     }
 
-    /// The rows of requests for a model.
+    /// The rows of requests for models like this.
     pub(crate) async fn asked_for(&mut self, model: &str) -> Vec<Row> {
-        self.find("SELECT * FROM attempts WHERE model_asked = ? ORDER BY request_id, ordinal", model).await
+        self.find("SELECT * FROM attempts WHERE model_asked LIKE ? ORDER BY request_id, ordinal", model).await
     }
 
     async fn find(&mut self, query: &'static str, value: &str) -> Vec<Row> {
