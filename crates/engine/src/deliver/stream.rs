@@ -254,6 +254,7 @@ impl EventStream {
         for (class, output) in frames {
             self.event(class, output);
         }
+        self.set_timer();
     }
 
     /// One piece of the provider's stream.
@@ -394,20 +395,30 @@ impl EventStream {
             return Poll::Pending;
         }
         let now = Instant::now();
-        let due = match &self.state {
-            State::Relaying(relay) => Some((self.last_content + relay.head.idle).min(relay.head.deadline)),
-            State::Waiting(_) | State::Resuming(_) | State::Ended => None,
-        };
-        if due.is_some_and(|due| now >= due) {
+        if self.due().is_some_and(|due| now >= due) {
             self.late(now);
             return Poll::Ready(());
         }
         if now >= self.last_sent + self.manner.heartbeat {
             self.send(self.manner.codec.heartbeat());
         }
-        let next = self.last_sent + self.manner.heartbeat;
-        self.timer.as_mut().reset(due.map_or(next, |due| due.min(next)));
+        self.set_timer();
         Poll::Ready(())
+    }
+
+    /// When what is relayed is too late.
+    fn due(&self) -> Option<Instant> {
+        match &self.state {
+            State::Relaying(relay) => Some((self.last_content + relay.head.idle).min(relay.head.deadline)),
+            State::Waiting(_) | State::Resuming(_) | State::Ended => None,
+        }
+    }
+
+    /// To the next heartbeat or deadline, whichever comes first.
+    fn set_timer(&mut self) {
+        let next = self.last_sent + self.manner.heartbeat;
+        let next = self.due().map_or(next, |due| due.min(next));
+        self.timer.as_mut().reset(next);
     }
 }
 

@@ -50,6 +50,16 @@ async fn silence_after_the_first_content_ends_at_the_idle_deadline() {
 }
 
 #[tokio::test]
+async fn silence_is_noticed_at_its_deadline_and_not_only_when_a_heartbeat_is_due() {
+    let toml = TWO_ACCOUNTS.replace("priority = 0", "priority = 0\n timeouts = { idle_ms = 60 }");
+    let rig = Rig::new(&toml).await;
+    rig.provider("east").push(Script::says("one two three").ending(End::Stall(After::Pieces(3))));
+    let seen = rig.chat(&ask_stream("acme/m")).await.unwrap();
+    let row = rig.rows_of(seen.request).await.remove(0);
+    assert_eq!((row.settlement.cause, row.settlement.total_ms / 1000), (Some(Cause::IdleTimeout), 0));
+}
+
+#[tokio::test]
 async fn a_heartbeat_before_the_commit_leaves_failover_possible() {
     let toml = TWO_ACCOUNTS.replace("priority = 0", "priority = 0\n timeouts = { first_content_ms = 1500 }");
     let rig = Rig::new(&format!("[server.limits]\nheartbeat_ms = 1000\n{toml}")).await;

@@ -14,6 +14,7 @@
 
 mod admin;
 mod bodies;
+mod chaos;
 mod cli;
 mod crowd;
 mod dialects;

@@ -23,17 +23,19 @@ use crate::support::Gateway;
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) session: String,
-    ordinal: i64,
+    pub(crate) ordinal: i64,
+    pub(crate) account: String,
     pub(crate) state: String,
     upstream_model: String,
-    input_tokens: i64,
-    output_tokens: i64,
+    pub(crate) input_tokens: i64,
+    pub(crate) output_tokens: i64,
     /// Nano-dollars, as the other amounts.
     pub(crate) bound: i64,
-    cost: i64,
+    pub(crate) cost: i64,
     pub(crate) charge: i64,
-    status: Option<i64>,
-    upstream_id: Option<String>,
+    pub(crate) status: Option<i64>,
+    pub(crate) cause: Option<String>,
+    pub(crate) upstream_id: Option<String>,
 }
 
 /// How often each thing was seen, so that a test that never sees one cannot pass.
@@ -162,13 +164,18 @@ impl Ledger {
 
     /// The rows of sessions like this.
     pub(crate) async fn rows(&mut self, like: &str) -> Vec<Row> {
+        self.find("SELECT * FROM attempts WHERE session LIKE ? ORDER BY request_id, ordinal", like).await
+    }
+
+    /// The rows of requests for models like this.
+    pub(crate) async fn asked_for(&mut self, model: &str) -> Vec<Row> {
+        self.find("SELECT * FROM attempts WHERE model_asked LIKE ? ORDER BY request_id, ordinal", model).await
+    }
+
+    async fn find(&mut self, query: &'static str, value: &str) -> Vec<Row> {
         let mut rows = Vec::new();
         for month in &mut self.0 {
-            let found =
-                sqlx::query("SELECT * FROM attempts WHERE session LIKE ? ORDER BY request_id, ordinal")
-                    .bind(like.to_owned())
-                    .fetch_all(month)
-                    .await;
+            let found = sqlx::query(query).bind(value.to_owned()).fetch_all(month).await;
             rows.extend(found.unwrap().iter().map(Row::read));
         }
         rows
@@ -196,8 +203,9 @@ impl Ledger {
 impl Row {
     fn read(row: &SqliteRow) -> Self {
         Self {
-            session: row.get("session"),
+            session: row.get::<Option<String>, _>("session").unwrap_or_default(),
             ordinal: row.get("ordinal"),
+            account: row.get("account"),
             state: row.get("state"),
             upstream_model: row.get("upstream_model"),
             input_tokens: row.get("input_tokens"),
@@ -206,6 +214,7 @@ impl Row {
             cost: row.get("cost"),
             charge: row.get("charge"),
             status: row.get("status"),
+            cause: row.get("cause"),
             upstream_id: row.get("upstream_id"),
         }
     }
