@@ -4,6 +4,7 @@
 //! What it is not: the pages on the command line and the HTTP API, which are written by hand. Where to look first:
 //! [`PAGES`].
 
+mod matrix;
 mod provider_errors;
 
 use std::fmt::Write as _;
@@ -40,6 +41,8 @@ pub(crate) enum Problem {
     File { path: PathBuf, error: std::io::Error },
     #[error("{}: {error}", .path.display())]
     Rows { path: PathBuf, error: Box<toml::de::Error> },
+    #[error("the matrix has cells without a verdict:\n{}", .0.join("\n"))]
+    Matrix(Vec<String>),
     #[error("{} is not what the code says: run `cargo run -p trunkline-xtask -- reference write`", .0.display())]
     Stale(PathBuf),
 }
@@ -54,6 +57,7 @@ struct Page {
 const PAGES: &[Page] = &[
     Page { file: "configuration.md", text: || Ok(reference::markdown()) },
     Page { file: "errors.md", text: || Ok(errors()) },
+    Page { file: "matrix.md", text: matrix::markdown },
     Page { file: "provider-errors.md", text: provider_errors::markdown },
     Page { file: "providers.md", text: || Ok(providers()) },
 ];

@@ -400,12 +400,17 @@ pub(super) fn write_call(object: &mut Object<'_>, call: &ToolCall, path: &str, l
         Some(raw) => object.raw("input", &raw),
         None if call.arguments.is_empty() => object.object("input", |_| {}),
         None => {
-            let why = "the dialect's arguments are an object: they are wrapped in one";
-            losses.adapted(Subject::Tools, format!("{path}.arguments"), why);
+            lose_form(path, losses);
             let member = if is_function { "arguments" } else { "input" };
             object.object("input", |input| input.member(member, &call.arguments));
         }
     }
+}
+
+/// Notes that arguments were no object.
+pub(super) fn lose_form(path: &str, losses: &mut Losses) {
+    let why = "the dialect's arguments are an object: they are wrapped in one";
+    losses.adapted(Subject::Tools, format!("{path}.arguments"), why);
 }
 
 /// An id the dialect takes: letters, digits, `_` and `-`. One made from the call's place where there is none.

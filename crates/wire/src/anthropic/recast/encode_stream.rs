@@ -1,7 +1,7 @@
 //! Writing a streamed answer. The stop reason waits for the usage, which the dialect sends with it, and a withheld thought
 //! for its data; nothing else is held back.
 
-use trunkline_domain::chat::{Delta, Extras, Finish, Part, PartKind, StreamEvent};
+use trunkline_domain::chat::{Delta, Extras, Finish, Part, PartKind, StreamEvent, ToolCallKind};
 use trunkline_domain::{Text, Usage};
 
 use super::super::usage;
@@ -36,6 +36,8 @@ enum Open {
     /// A withheld thought whose data has not come.
     Redacted,
     Call,
+    /// A call whose arguments are no object, wrapped in one as they come; and whether any have.
+    Freeform(bool),
     /// A block that came whole.
     Whole,
 }
@@ -103,7 +105,10 @@ impl Encoder {
                     object.member("id", &encode_messages::call_id(&call.id, &path));
                     object.member("name", &call.name);
                     object.object("input", |_| {});
-                    Open::Call
+                    match call.kind {
+                        ToolCallKind::Function => Open::Call,
+                        ToolCallKind::Freeform => Open::Freeform(false),
+                    }
                 }
                 PartKind::Text { .. } | PartKind::Refusal(_) => {
                     object.member("type", "text");
@@ -160,6 +165,7 @@ impl Encoder {
                 self.thought(out, last, (true, *index), text);
             }
             (Open::Call, Delta::Arguments(text)) => self.delta(out, "input_json_delta", "partial_json", text),
+            (Open::Freeform(begun), Delta::Arguments(text)) => self.freeform(ordinal, out, begun, text),
             (Open::Thought(_), Delta::Signature(state)) => {
                 self.delta(out, "signature_delta", "signature", &state.value);
             }
@@ -188,6 +194,18 @@ impl Encoder {
         self.open = Open::Thought(Some(piece));
     }
 
+    /// Writes a piece of what is no object as a piece of one.
+    fn freeform(&mut self, ordinal: u32, out: &mut Frames, begun: bool, text: &str) {
+        if !begun {
+            encode_messages::lose_form(&format!("choices[0].parts[{ordinal}]"), &mut out.losses);
+            self.delta(out, "input_json_delta", "partial_json", "{\"input\":\"");
+            self.open = Open::Freeform(true);
+        }
+        let quoted = serde_json::Value::from(text).to_string();
+        let piece = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default();
+        self.delta(out, "input_json_delta", "partial_json", piece);
+    }
+
     fn delta(&self, out: &mut Frames, kind: &str, member: &str, text: &str) {
         self.block_delta(out, |delta, _| {
             delta.member("type", kind);
@@ -203,12 +221,15 @@ impl Encoder {
     }
 
     fn stop_block(&mut self, out: &mut Frames) {
+        if self.open == Open::Freeform(true) {
+            self.delta(out, "input_json_delta", "partial_json", "\"}");
+        }
         match std::mem::replace(&mut self.open, Open::None) {
             Open::None => {}
             Open::Redacted => {
                 out.losses.dropped(Subject::State, "choices[0].parts", "withheld by another provider");
             }
-            Open::Text | Open::Thought(_) | Open::Call | Open::Whole => {
+            Open::Text | Open::Thought(_) | Open::Call | Open::Freeform(_) | Open::Whole => {
                 event(out, "content_block_stop", |object, _| {
                     object.member("index", &self.blocks.saturating_sub(1));
                 });

@@ -280,6 +280,7 @@ impl StreamEncoder for Encoder {
             StreamEvent::PartDelta { choice, index, delta } => self.part_delta(*choice, *index, delta, out),
             StreamEvent::PartStop { choice, index } => self.part_stop(*choice, *index, out),
             StreamEvent::Finish { choice, finish } => {
+                finish::lose(finish, *choice, &mut out.losses);
                 if let Some(state) = self.state(*choice) {
                     state.finish = Some(finish.clone());
                 }

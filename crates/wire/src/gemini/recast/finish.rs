@@ -3,6 +3,9 @@
 use trunkline_domain::Text;
 use trunkline_domain::chat::{Finish, FinishReason};
 
+use crate::codec::Subject;
+use crate::recast::Losses;
+
 /// The dialect's words; the first one of a class is written for it.
 const WORDS: &[(&str, FinishReason)] = &[
     ("STOP", FinishReason::Stop),
@@ -58,4 +61,12 @@ pub(super) fn word(finish: &Finish) -> &'static str {
         return "OTHER";
     }
     own.or_else(class).map_or("OTHER", |(word, _)| word)
+}
+
+/// Notes what the word for a reason leaves unsaid.
+pub(super) fn lose(finish: &Finish, choice: u32, losses: &mut Losses) {
+    if finish.stop_sequence.is_some() {
+        let why = "the dialect does not say which sequence ended the answer";
+        losses.dropped(Subject::Other, format!("choices[{choice}].stop_sequence"), why);
+    }
 }

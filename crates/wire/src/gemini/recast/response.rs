@@ -48,6 +48,9 @@ fn candidate(object: &mut Object<'_>, choice: &Choice, losses: &mut Losses) {
         }
     });
     object.optional("finishReason", choice.finish.as_ref().map(finish::word));
+    if let Some(finish) = &choice.finish {
+        finish::lose(finish, choice.index, losses);
+    }
     object.member("index", &choice.index);
     let own = choice.extras.is_of(DIALECT)
         && choice

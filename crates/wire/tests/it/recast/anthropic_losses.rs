@@ -4,16 +4,19 @@ use serde_json::{Value, json};
 use trunkline_domain::Dialect;
 use trunkline_domain::chat::{
     ChatRequest, ChatResponse, Choice, Effort, Extras, Finish, FinishReason, Minted, Minter, Part, PartKind,
-    RawJson, Reasoning, Role, Thinking, Thought, Turn, unfold,
+    RawJson, Reasoning, Role, Thinking, Thought, ToolCall, ToolCallKind, Turn, fold, unfold,
 };
 use trunkline_wire::codec::{LossKind, Subject};
 use trunkline_wire::quirks::Quirks;
 use trunkline_wire::recast::{EncodeTarget, Frames, Losses, StreamRecast};
 
-use super::{TOLERANT, caller, codec, decode_request, encode_request, identity, json, stream};
+use super::{
+    Ending, TOLERANT, caller, codec, decode_request, encode_request, events, identity, json, stream,
+};
 
 const CHAT: Dialect = Dialect::OpenaiChat;
 const MESSAGES: Dialect = Dialect::AnthropicMessages;
+const GEMINI: Dialect = Dialect::GeminiGenerate;
 
 type Lost = Vec<(String, Subject, LossKind)>;
 
@@ -486,4 +489,46 @@ fn thinking_survives_a_caller_of_another_dialect() {
     let (again, lost) = translate(CHAT, MESSAGES, &json!({ "model": "m", "messages": [message, result] }));
     assert_eq!(again.pointer("/messages/0/content"), Some(&said));
     assert!(losses.is_empty() && lost.is_empty(), "{losses:?} {lost:?}");
+}
+
+#[test]
+fn free_form_arguments_were_streamed_as_broken_json() {
+    let call = ToolCall {
+        id: "call_1".into(),
+        name: "run".into(),
+        kind: ToolCallKind::Freeform,
+        arguments: "print(\"hi\")\n".into(),
+    };
+    let response = ChatResponse {
+        choices: vec![Choice { parts: vec![PartKind::ToolCall(call).into()], ..Choice::default() }],
+        ..ChatResponse::default()
+    };
+    let request = ChatRequest::default();
+    let (bytes, losses) = stream(MESSAGES, &unfold(response.clone()), &identity(&response, &request));
+    let (events, ending) = events(MESSAGES, &TOLERANT, [bytes.as_slice()]);
+    assert_eq!(ending, Ending::Complete);
+    let streamed = fold(events);
+    let arguments = &streamed.choices[0].parts[0].tool_call().unwrap().arguments;
+    assert_eq!(json(arguments.as_bytes()), json!({ "input": "print(\"hi\")\n" }));
+    let wrapped = ("choices[0].parts[0].arguments".to_owned(), Subject::Tools, LossKind::Adapted);
+    assert_eq!(lost(&losses), [wrapped]);
+}
+
+#[test]
+fn the_stop_sequence_of_claude_vanished_for_callers_of_gemini() {
+    let body = json!({
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-opus-5",
+        "content": [{ "type": "text", "text": "a" }],
+        "stop_reason": "stop_sequence", "stop_sequence": "END",
+        "usage": { "input_tokens": 1, "output_tokens": 1 },
+    });
+    let response = codec(MESSAGES).decode_response(body.to_string().as_bytes(), &TOLERANT).unwrap();
+    let request = ChatRequest::default();
+    let identity = identity(&response, &request);
+    let mut losses = Losses::default();
+    caller(GEMINI).encode_response(&response, &identity, &mut losses);
+    let expected = [("choices[0].stop_sequence".to_owned(), Subject::Other, LossKind::Dropped)];
+    assert_eq!(lost(&losses), expected);
+    let (_, losses) = stream(GEMINI, &unfold(response.clone()), &identity);
+    assert_eq!(lost(&losses), expected);
 }
