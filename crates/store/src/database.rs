@@ -7,7 +7,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, Sqlite, Transaction};
+use sqlx::{ConnectOptions as _, Connection as _, Sqlite, Transaction};
 use trunkline_ledger::api::StoreError;
 
 use crate::error::{Result, about, io_error, store_error};
@@ -59,8 +59,13 @@ impl Database {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(synchronous)
             .pragma("journal_size_limit", WAL_BYTES_KEPT.to_string());
-        let writer =
-            pool_options(settings).max_connections(1).connect_with(options).await.map_err(store_error)?;
+        // On a full disk SQLite ends a transaction by itself (<https://www.sqlite.org/c3ref/get_autocommit.html>), and the
+        // driver goes on believing that there is one. Such a connection begins no other: a new one takes its place.
+        let pool = pool_options(settings).max_connections(1).before_acquire(|connection, _| {
+            let well = !connection.is_in_transaction();
+            Box::pin(async move { Ok(well) })
+        });
+        let writer = pool.connect_with(options).await.map_err(store_error)?;
         schema.migrate(&mut *writer.acquire().await.map_err(store_error)?).await?;
         Ok(Self { writer: Some(writer), readers: readers(path, settings) })
     }

@@ -275,6 +275,32 @@ async fn a_full_disk_is_said_so_and_what_was_committed_stays() {
 }
 
 #[tokio::test]
+async fn a_store_whose_disk_was_full_takes_records_again_when_there_is_room() {
+    let Some(disk) = SmallDisk::mount() else {
+        eprintln!("SKIPPED a_store_whose_disk_was_full_takes_records_again: may not mount a tmpfs here");
+        return;
+    };
+    let store = Store::open(StoreOptions::new(disk.0.path())).await.unwrap();
+    let now = at("2026-03-05T10:00:00Z");
+    let row = |number| attempt_records(&[entry(request_id(now, number), 1, now)]);
+    store.append(ALL, &row(0)).await.unwrap();
+    let ballast = disk.0.path().join("ballast");
+    std::fs::write(&ballast, vec![1_u8; 64 << 20]).unwrap_err();
+    let mut committed = 1;
+    let refused = loop {
+        match store.append(ALL, &row(committed)).await {
+            Ok(()) => committed += 1,
+            Err(refused) => break refused,
+        }
+    };
+    assert!(matches!(refused, StoreError::DiskFull), "{refused}");
+    assert!(matches!(store.append(ALL, &row(committed)).await, Err(StoreError::DiskFull)));
+    std::fs::remove_file(ballast).unwrap();
+    store.append(ALL, &row(committed)).await.unwrap();
+    store.close().await;
+}
+
+#[tokio::test]
 async fn catalogue_versions_roll_back_to_what_was_current_before() {
     let opened = open().await;
     let store = &opened.store;
