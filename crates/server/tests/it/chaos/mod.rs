@@ -8,6 +8,7 @@
 //! `TRUNKLINE_CHAOS=full` runs every case, otherwise a seeded sample; `TRUNKLINE_CHAOS_TABLE` names a file for the table.
 
 mod cases;
+mod dependencies;
 mod load;
 mod modes;
 mod seen;

@@ -1,0 +1,111 @@
+//! What the gateway itself needs fails: its store, and the certificates of those it calls.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rcgen::{CertificateParams, KeyPair};
+use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Executor as _};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use crate::kill::rows::Ledger;
+use crate::support::{Fake, Gateway, USUAL, account, chat, directory, read, streamed};
+
+const CHAT: &str = "/v1/chat/completions";
+/// How many rows there are of models at providers; none where the ledger has only just been made.
+async fn rows(gateway: &Gateway) -> usize {
+    let mut rows = 0;
+    for file in databases(gateway).into_iter().filter(|file| !file.ends_with("control.db")) {
+        let mut ledger = SqliteConnectOptions::new().filename(file).read_only(true).connect().await.unwrap();
+        let count = sqlx::query_scalar("SELECT COUNT(*) FROM attempts WHERE model_asked LIKE 'acme/%'");
+        let count: i64 = count.fetch_one(&mut ledger).await.unwrap_or_default();
+        rows += usize::try_from(count).unwrap();
+    }
+    rows
+}
+
+fn databases(gateway: &Gateway) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(gateway.data("")).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "db")).collect()
+}
+
+async fn rows_are(gateway: &Gateway, wanted: usize) {
+    let waiting = async {
+        while rows(gateway).await < wanted {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), waiting).await.expect("the rows never came");
+    assert_eq!(rows(gateway).await, wanted, "none of them twice");
+}
+
+#[tokio::test]
+async fn a_locked_ledger_is_noticed_by_nobody_and_has_every_row_later() {
+    let fake = Fake::with(&[]).await;
+    let gateway = Gateway::start(&fake.account("one", 0));
+    assert_eq!(gateway.post(CHAT, &chat("acme/m")).await.status, 200);
+    rows_are(&gateway, 1).await;
+    let mut locks = Vec::new();
+    for file in databases(&gateway) {
+        let mut lock = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
+        lock.execute("BEGIN EXCLUSIVE").await.unwrap();
+        locks.push(lock);
+    }
+    assert!(locks.len() >= 2, "the keys' and the month's");
+    for _ in 0..5 {
+        assert_eq!(gateway.post(CHAT, &chat("acme/m")).await.status, 200);
+        let stream = read(gateway.begin(CHAT, &streamed("acme/m")).await).await;
+        assert!(stream.body.trim_end().ends_with("data: [DONE]"), "{stream:?}");
+    }
+    assert_eq!(rows(&gateway).await, 1);
+    for mut lock in locks {
+        lock.execute("ROLLBACK").await.unwrap();
+    }
+    rows_are(&gateway, 11).await;
+}
+
+#[tokio::test]
+async fn an_expired_certificate_is_answered_by_somebody_else_or_an_error() {
+    let key = KeyPair::generate().unwrap();
+    let mut certificate = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    certificate.not_before = rcgen::date_time_ymd(2001, 1, 1);
+    certificate.not_after = rcgen::date_time_ymd(2002, 1, 1);
+    let certificate = certificate.self_signed(&key).unwrap();
+    let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let config =
+        rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], private)
+            .unwrap();
+    let (acceptor, listener) =
+        (TlsAcceptor::from(Arc::new(config)), TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let expired = format!("https://{}/v1", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            // It fails at the client.
+            acceptor.accept(stream).await.ok();
+        }
+    });
+    let fake = Fake::with(&[]).await;
+    let trusted = |account: String| account.replace("priority", "ca_bundle = \"ca.pem\"\npriority");
+    let alone = account("alone", &expired, 0).replace("acme/m", "acme/alone");
+    let directory =
+        directory(&(trusted(account("one", &expired, 0)) + &trusted(alone) + &fake.account("two", 1)));
+    std::fs::write(directory.path().join("ca.pem"), certificate.pem()).unwrap();
+    let gateway = Gateway::start_in(&directory, &USUAL);
+    let whole = read(gateway.begin(CHAT, &streamed("acme/m")).await).await;
+    assert!(whole.body.trim_end().ends_with("data: [DONE]") && whole.status == 200, "{whole:?}");
+    let refused = gateway.post(CHAT, &chat("acme/alone")).await;
+    assert_eq!((refused.status, refused.code().as_str()), (502, "upstream_unreachable"), "{refused:?}");
+    // A certificate does not pass by itself: nobody tries again.
+    rows_are(&gateway, 3).await;
+    let rows = Ledger::open(&gateway).await.asked_for("acme/%").await;
+    let failed: Vec<_> = rows.iter().filter(|row| row.account != "two").collect();
+    assert_eq!(failed.len(), 2, "{rows:?}");
+    assert!(failed.iter().all(|row| row.cause.as_deref() == Some("tls_failed") && row.state == "void"));
+}
