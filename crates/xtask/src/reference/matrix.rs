@@ -11,6 +11,8 @@ mod page;
 mod probes;
 
 use trunkline_domain::Dialect;
+use trunkline_providers::spec::Api;
+use trunkline_wire::quirks::Quirks;
 
 use self::cells::{Answer, Unsettled, Verdict};
 use self::columns::Column;
@@ -89,12 +91,27 @@ fn table(
         if probe.asked_by.is_some_and(|key| examples.absent.contains_key(key)) {
             continue;
         }
+        // Providers that speak alike answer alike.
+        let mut known: Vec<(Dialect, Quirks, Shown)> = Vec::new();
         let mut cells = Vec::new();
         for column in columns {
-            match answer(probe, caller, column)? {
-                Ok(cell) => cells.push(cell),
-                Err(why) => unsettled.push(complaint(title, probe.title, column, &why)),
-            }
+            let Some(Api { dialect, .. }) = column.api(caller) else { continue };
+            let (from, quirks) = (*dialect, column.spec.quirks);
+            let same = known.iter().find(|(dialect, other, _)| (*dialect, *other) == (from, quirks));
+            let shown = match same.map(|(_, _, shown)| shown.clone()) {
+                Some(shown) => shown,
+                None => match answer(probe, (from, caller), &quirks)? {
+                    Ok(shown) => {
+                        known.push((from, quirks, shown.clone()));
+                        shown
+                    }
+                    Err(why) => {
+                        unsettled.push(complaint(title, probe.title, column, &why));
+                        continue;
+                    }
+                },
+            };
+            cells.push(shown.cell(column));
         }
         table.answers.push(Row { title: probe.title, cells });
     }
@@ -109,22 +126,47 @@ fn complaint(caller: &str, capability: &str, column: &Column, why: &Unsettled) -
     format!("{caller}, {capability}, {} ({}): {why}", column.spec.id, column.model.as_str())
 }
 
+/// What becomes of an answer's capability wherever a dialect is spoken in one way.
+#[derive(Clone)]
+enum Shown {
+    /// An answer has it; whether nobody else showed that answer.
+    Answered { verdict: Verdict, constructed: bool },
+    /// No answer has it; where the fields of answers are listed.
+    Silent(String),
+}
+
+impl Shown {
+    fn cell(self, column: &Column) -> Cell {
+        match self {
+            Self::Answered { verdict, constructed } => {
+                Cell { verdict, hollow: constructed || !column.proven, docs: docs(column) }
+            }
+            Self::Silent(listed) => {
+                let why = "the provider's answers have no field for it".to_owned();
+                Cell { verdict: Verdict::Refused(why), hollow: false, docs: Some(listed) }
+            }
+        }
+    }
+}
+
 /// What becomes of an answer's capability: shown by the fixture of the provider's dialect that vouches for most.
-fn answer(probe: &AnswerProbe, caller: Dialect, column: &Column) -> Result<Result<Cell, Unsettled>, Problem> {
-    let Some(api) = column.api(caller) else { return Ok(Err(Unsettled::Example)) };
-    let examples = Examples::of(api.dialect)?;
+fn answer(
+    probe: &AnswerProbe,
+    (from, to): (Dialect, Dialect),
+    quirks: &Quirks,
+) -> Result<Result<Shown, Unsettled>, Problem> {
+    let examples = Examples::of(from)?;
     let mut answers = Vec::new();
-    for case in fixtures::cases(api.dialect.as_str().as_ref())? {
-        let answer = Answer::of(probe.said, &case, api.dialect, &column.spec.quirks);
-        answers.push((case.constructed, answer));
+    for case in fixtures::cases(from.as_str().as_ref())? {
+        answers.push((case.constructed, Answer::of(probe.said, &case, from, quirks)));
     }
     if let Some(body) = examples.answer.get(probe.key) {
-        answers.push((true, Answer::whole(body.as_bytes(), api.dialect, &column.spec.quirks)));
+        answers.push((true, Answer::whole(body.as_bytes(), from, quirks)));
     }
     let mut shown = Vec::new();
     for (constructed, given) in answers {
         let verdict = given.and_then(|given| match given {
-            Some(given) => cells::answer(probe, &given, (api.dialect, caller)),
+            Some(given) => cells::answer(probe, &given, (from, to)),
             None => Ok(None),
         });
         match verdict {
@@ -132,16 +174,10 @@ fn answer(probe: &AnswerProbe, caller: Dialect, column: &Column) -> Result<Resul
             Err(why) => return Ok(Err(why)),
         }
     }
-    let silent = examples.silent.get(probe.key);
-    Ok(match (shown.into_iter().min(), silent) {
-        (Some((constructed, verdict)), None) => {
-            Ok(Cell { verdict, hollow: constructed || !column.proven, docs: docs(column) })
-        }
-        (None, Some(docs)) => Ok(Cell {
-            verdict: Verdict::Refused("the provider's answers have no field for it".to_owned()),
-            hollow: false,
-            docs: Some(docs.clone()),
-        }),
+    let best = shown.into_iter().min_by_key(|(constructed, verdict)| (*constructed, verdict.losses()));
+    Ok(match (best, examples.silent.get(probe.key)) {
+        (Some((constructed, verdict)), None) => Ok(Shown::Answered { verdict, constructed }),
+        (None, Some(listed)) => Ok(Shown::Silent(listed.clone())),
         (Some(_), Some(_)) | (None, None) => Err(Unsettled::Example),
     })
 }

@@ -25,7 +25,7 @@ use super::fixtures::Case;
 use super::probes::{AnswerProbe, RequestProbe, Said};
 
 /// What became of a capability.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// It arrived as it was said.
     Passed,
@@ -33,6 +33,17 @@ pub(super) enum Verdict {
     Adapted(Vec<String>),
     /// The provider is not asked; why.
     Refused(String),
+}
+
+impl Verdict {
+    /// How many losses it names.
+    pub(super) fn losses(&self) -> usize {
+        match self {
+            Self::Passed => 0,
+            Self::Adapted(losses) => losses.len(),
+            Self::Refused(_) => 1,
+        }
+    }
 }
 
 /// Why there is no verdict. Each is a defect, of a codec or of the examples.

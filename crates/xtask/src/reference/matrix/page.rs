@@ -78,7 +78,7 @@ fn legend(page: &mut String, tables: &[Table]) {
         ),
         (
             "◐",
-            "adapted: changed to the nearest thing there is, or left out where that is tolerated; the note names the loss, as do the header `x-trunkline-losses` and the receipt",
+            "adapted: changed to the nearest thing there is, or left out where that is tolerated; the note names the loss; of a request the header `x-trunkline-losses` and the receipt do, too",
         ),
         ("◌", "adapted, as far as constructed fixtures can show"),
         (

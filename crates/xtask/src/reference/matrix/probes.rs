@@ -151,9 +151,8 @@ pub(super) const ANSWERS: &[AnswerProbe] = &[
             Said::Streamed(streamed_calls),
             "in one piece a call: the caller's dialect has no pieces of arguments",
         )),
-        ..streams("streamed_arguments", "Arguments, streamed", |events| {
-            several(events, |delta| if let Delta::Arguments(text) = delta { Some(text) } else { None })
-                .and_then(|_| streamed_calls(events))
+        ..streams("streamed_arguments", "Arguments, streamed in pieces", |events| {
+            in_pieces(events).then(|| streamed_calls(events)).flatten()
         })
     },
     says("thinking", "Thinking", |answer| in_answer(answer, thought)),
@@ -218,6 +217,13 @@ fn several<'a>(
         .map(ToString::to_string)
         .collect();
     (pieces.len() > 1).then(|| pieces.concat())
+}
+
+/// Whether the arguments of a call come in pieces.
+fn in_pieces(events: &[StreamEvent]) -> bool {
+    let is_piece =
+        |event: &StreamEvent| matches!(event, StreamEvent::PartDelta { delta: Delta::Arguments(_), .. });
+    events.windows(2).any(|pair| pair.iter().all(is_piece))
 }
 
 /// The calls of a stream, each with its arguments.
