@@ -1,20 +1,29 @@
-//! What the gateway itself needs fails: its store, and the certificates of those it calls.
+//! What the gateway itself needs fails: its store, its disk, the certificates of those it calls.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use rcgen::{CertificateParams, KeyPair};
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Executor as _};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+use trunkline_testkit::fake_provider::Script;
+use trunkline_testkit::fake_provider::script::Answer;
 
 use crate::kill::rows::Ledger;
 use crate::support::{Fake, Gateway, USUAL, account, chat, directory, read, streamed};
 
 const CHAT: &str = "/v1/chat/completions";
+/// Large enough for the files of the gateway and some segments of its journal.
+const DISK_MIB: u32 = 64;
+/// Calls on a full disk: few enough for the room the journal has taken before.
+const CALLS: usize = 200;
+
 /// How many rows there are of models at providers; none where the ledger has only just been made.
 async fn rows(gateway: &Gateway) -> usize {
     let mut rows = 0;
@@ -65,6 +74,60 @@ async fn a_locked_ledger_is_noticed_by_nobody_and_has_every_row_later() {
         lock.execute("ROLLBACK").await.unwrap();
     }
     rows_are(&gateway, 11).await;
+}
+
+/// A small disk where the gateway's data will be.
+struct SmallDisk<'a>(&'a Path);
+
+impl<'a> SmallDisk<'a> {
+    fn mount(at: &'a Path) -> Option<Self> {
+        std::fs::create_dir(at).unwrap();
+        let size = format!("size={DISK_MIB}m,mode=700");
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(at).output();
+        mount.is_ok_and(|output| output.status.success()).then_some(Self(at))
+    }
+
+    fn fill(&self) {
+        std::fs::write(self.0.join("ballast"), vec![1_u8; (DISK_MIB as usize) << 20]).unwrap_err();
+    }
+
+    fn free(&self) {
+        std::fs::remove_file(self.0.join("ballast")).unwrap();
+    }
+}
+
+impl Drop for SmallDisk<'_> {
+    fn drop(&mut self) {
+        Command::new("umount").arg("-l").arg(self.0).status().ok();
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_noticed_by_nobody_and_its_rows_come_when_there_is_room() {
+    let slowly = Script::answers(Answer { interval_ms: 100, ..Answer::default() });
+    let fake = Fake::with(&[Script::default(), slowly]).await;
+    let directory = directory(&fake.account("one", 0));
+    let data = directory.path().join("data");
+    let Some(disk) = SmallDisk::mount(&data) else {
+        println!("SKIPPED: no right to mount a tmpfs");
+        return;
+    };
+    let gateway = Gateway::start_in(&directory, &USUAL);
+    assert_eq!(gateway.post(CHAT, &chat("acme/m")).await.status, 200);
+    rows_are(&gateway, 1).await;
+    let stream = gateway.begin(CHAT, &streamed("acme/m")).await;
+    disk.fill();
+    assert!(read(stream).await.body.trim_end().ends_with("data: [DONE]"));
+    for _ in 0..CALLS / 20 {
+        let body = chat("acme/m");
+        for answer in join_all((0..20).map(|_| gateway.post(CHAT, &body))).await {
+            assert_eq!(answer.status, 200, "{answer:?}");
+        }
+    }
+    disk.free();
+    rows_are(&gateway, CALLS + 2).await;
+    let calls = fake.provider.log().iter().filter(|seen| seen.method == "POST").count();
+    assert_eq!(calls, CALLS + 2);
 }
 
 #[tokio::test]
