@@ -35,10 +35,10 @@ impl<'a> Ending<'a> {
             FinishReason::Stop
             | FinishReason::StopSequence
             | FinishReason::ToolCalls
-            | FinishReason::Refusal
             | FinishReason::Pause => Self::Completed,
             FinishReason::Length | FinishReason::ContextWindow => Self::Incomplete(Some("max_output_tokens")),
-            FinishReason::ContentFilter => Self::Incomplete(Some("content_filter")),
+            // A refusal may have no word: an answer that says nothing must not look whole.
+            FinishReason::ContentFilter | FinishReason::Refusal => Self::Incomplete(Some("content_filter")),
             FinishReason::Error => Self::Failed,
             // Whatever it means, callers must not take the answer for a whole one.
             FinishReason::Other => Self::Incomplete(Some(&finish.raw)),

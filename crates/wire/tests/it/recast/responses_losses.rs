@@ -364,10 +364,10 @@ fn an_end_is_said_in_the_words_of_the_dialect() {
     for (class, status, details) in [
         (Some(FinishReason::Stop), "completed", Value::Null),
         (Some(FinishReason::StopSequence), "completed", Value::Null),
-        (Some(FinishReason::Refusal), "completed", Value::Null),
         (Some(FinishReason::Length), "incomplete", reason("max_output_tokens")),
         (Some(FinishReason::ContextWindow), "incomplete", reason("max_output_tokens")),
         (Some(FinishReason::ContentFilter), "incomplete", reason("content_filter")),
+        (Some(FinishReason::Refusal), "incomplete", reason("content_filter")),
         (Some(FinishReason::Other), "incomplete", reason("raw")),
         (Some(FinishReason::Error), "failed", Value::Null),
         (None, "incomplete", Value::Null),
@@ -382,6 +382,15 @@ fn an_end_is_said_in_the_words_of_the_dialect() {
         assert_eq!(body["error"].is_null(), status != "failed");
         assert_eq!(losses, []);
     }
+}
+
+#[test]
+fn a_refusal_without_a_word_is_not_a_whole_answer_that_says_nothing() {
+    let mut response = answer(Vec::new());
+    response.choices[0].finish =
+        Some(Finish { reason: FinishReason::Refusal, raw: "refusal".into(), stop_sequence: None });
+    let (body, _) = written(&response);
+    assert_eq!((&body["status"], &body["output"]), (&json!("incomplete"), &json!([])));
 }
 
 #[test]
