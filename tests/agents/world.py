@@ -120,7 +120,7 @@ class World:
     def record(self, name: str) -> None:
         """Keeps what it sent last, where `TRUNKLINE_RECORD_AGENTS` names a folder."""
         if folder := os.environ.get("TRUNKLINE_RECORD_AGENTS"):
-            paths = {str(self.folder): "/work", str(self.home): "~"}
+            paths = {str(self.folder): "/project", str(self.home): "~"}
             record.keep(folder, name, self.calls()[-1].body, paths)
 
     def problems(self) -> list[str]:
