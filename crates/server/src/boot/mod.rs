@@ -131,6 +131,7 @@ pub(crate) fn serve(options: ServeOptions) -> ExitCode {
     // Whatever still runs was told to end; its guards act as it is dropped.
     drop(lanes);
     runtime.shutdown_background();
+    log::finish();
     outcome.map_or_else(StartError::report, |()| ExitCode::SUCCESS)
 }
 

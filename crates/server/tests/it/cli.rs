@@ -473,5 +473,5 @@ async fn another_user_is_refused_whatever_the_modes_say() {
     assert!(words.contains("answers the gateway's own user (id 0) and root only"), "{words}");
     assert_eq!((said.status.code(), said.stdout.len()), (Some(1), 0));
     assert_eq!(run(gateway.directory.path(), &["keys", "list"]).code, Some(0), "the owner is answered");
-    assert!(gateway.log().contains("somebody else's request to the owner's socket was refused"));
+    gateway.logged("somebody else's request to the owner's socket was refused").await;
 }

@@ -16,7 +16,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::support::{Gateway, USUAL, chat, directory, exchange, until};
+use super::support::{Gateway, USUAL, chat, directory, exchange};
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -93,11 +93,11 @@ async fn tls_speaks_both_versions_and_takes_a_new_certificate_but_not_a_broken_o
     assert_eq!(answer.status, 200);
 
     std::fs::write(gateway.directory.path().join("certificate.pem"), "nonsense").unwrap();
-    until(|| gateway.log().contains("the last good one stays").then_some(())).await;
+    gateway.logged("the last good one stays").await;
     assert!(tls(&gateway, &first, "http/1.1").await.is_ok());
 
     let second = certificate(gateway.directory.path());
-    until(|| gateway.log().contains("another TLS certificate is in use").then_some(())).await;
+    gateway.logged("another TLS certificate is in use").await;
     assert!(tls(&gateway, &second, "http/1.1").await.is_ok());
     assert!(tls(&gateway, &first, "http/1.1").await.is_err());
 }

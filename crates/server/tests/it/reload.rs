@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use super::support::{Gateway, chat, until};
+use super::support::{Gateway, chat};
 
 const ROUTE: &str = "[routes.mine]\ntargets = [\"sandbox/echo-small\"]\n";
 
@@ -15,8 +15,8 @@ async fn a_changed_file_adds_a_route_and_a_bad_one_takes_none_away() {
     assert_eq!(gateway.post("/v1/chat/completions", &chat("mine")).await.status, 200);
 
     gateway.write_config("[routes.mine]\ntargets = []\nnonsense = 1\n");
-    until(|| gateway.log().contains("the last good one stays").then_some(())).await;
-    assert!(gateway.log().contains("trunkline.toml:3:"), "{}", gateway.log());
+    gateway.logged("the last good one stays").await;
+    gateway.logged("trunkline.toml:3:").await;
     assert_eq!(gateway.post("/v1/chat/completions", &chat("mine")).await.status, 200);
 }
 
@@ -26,7 +26,7 @@ async fn a_signal_reloads_too_and_what_needs_a_restart_is_said() {
     gateway.write_config(&format!("[telemetry]\naccess_log = true\n\n{ROUTE}"));
     gateway.signal(Signal::HUP);
     gateway.get_until("/v1/models/mine", |answer| answer.status == 200).await;
-    assert!(gateway.log().contains("restart the gateway to apply it"), "{}", gateway.log());
+    let log = gateway.logged("restart the gateway to apply it").await;
     // Flags are no change of the file.
-    assert!(!gateway.log().contains("table=\"[server]\""), "{}", gateway.log());
+    assert!(!log.contains("table=\"[server]\""), "{log}");
 }

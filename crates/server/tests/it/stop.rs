@@ -4,7 +4,7 @@ use http_body_util::BodyExt as _;
 use rustix::process::Signal;
 use tokio::net::TcpStream;
 
-use super::support::{Fake, Gateway, USUAL, chat, read, streamed, until};
+use super::support::{Fake, Gateway, USUAL, chat, read, streamed};
 use trunkline_testkit::fake_provider::Script;
 use trunkline_testkit::fake_provider::script::{After, Answer, End};
 
@@ -21,7 +21,7 @@ async fn a_stream_under_way_is_finished_and_nothing_new_is_accepted() {
     let mut gateway = Gateway::start(&fake.account("one", 0));
     let stream = gateway.begin(CHAT, &streamed("acme/m")).await;
     gateway.signal(Signal::TERM);
-    until(|| gateway.log().contains("stopping").then_some(())).await;
+    gateway.logged("stopping").await;
     let admin = gateway.admin.clone();
     let answer = read(stream).await;
     assert_eq!(answer.streamed_text(), "Hello from the fake provider. It counts its words.");
@@ -55,7 +55,7 @@ async fn a_second_signal_ends_at_once_and_a_killed_gateway_is_taken_over() {
         fake.asked().await;
         gateway.signal(first);
         if let Some(second) = second {
-            until(|| gateway.log().contains("stopping").then_some(())).await;
+            gateway.logged("stopping").await;
             gateway.signal(second);
         }
         gateway.ended().await;

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,8 +85,13 @@ impl Gateway {
 
     /// Starts in a directory that may have been used before; done when it says where it listens.
     pub(crate) fn start_in(directory: &Arc<TempDir>, flags: &[&str]) -> Self {
+        Self::start_as(&mut serve(directory, flags), directory)
+    }
+
+    /// Starts by this command, whose log may go elsewhere.
+    pub(crate) fn start_as(command: &mut Command, directory: &Arc<TempDir>) -> Self {
         let directory = Arc::clone(directory);
-        let mut process = Process(serve(&directory, flags).spawn().unwrap());
+        let mut process = Process(command.spawn().unwrap());
         let mut lines = BufReader::new(process.0.stdout.take().unwrap()).lines();
         let log = || std::fs::read_to_string(directory.path().join("log")).unwrap();
         let data = lines.find(|line| line.as_ref().is_ok_and(|line| line.starts_with("curl")));
@@ -112,8 +117,14 @@ impl Gateway {
         self.directory.path().join("data").join(name)
     }
 
+    /// Its log so far: lines are written a little after they are said.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.directory.path().join("log")).unwrap()
+    }
+
+    /// Waits until the log says this, and returns the log.
+    pub(crate) async fn logged(&self, words: &str) -> String {
+        until(|| Some(self.log()).filter(|log| log.contains(words))).await
     }
 
     pub(crate) fn write_config(&self, config: &str) {
@@ -121,6 +132,11 @@ impl Gateway {
         let draft = self.directory.path().join("draft.toml");
         std::fs::write(&draft, config).unwrap();
         std::fs::rename(draft, self.directory.path().join("trunkline.toml")).unwrap();
+    }
+
+    /// Its standard error, where that is a pipe.
+    pub(crate) fn stderr(&mut self) -> ChildStderr {
+        self.process.0.stderr.take().unwrap()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

@@ -82,11 +82,11 @@ async fn a_process_killed_while_it_finishes_leaves_its_holds_spent() {
     let second = first.succeeded();
     first.signal(Signal::KILL);
     first.ended().await;
-    until(|| second.log().contains("the process before has ended").then_some(())).await;
+    second.logged("the process before has ended").await;
     assert_eq!(budget(&second).await, (PRICE_USD.to_owned(), "0".to_owned()));
     assert_eq!(second.post(CHAT, &chat("acme/m")).await.status, 200);
     assert_eq!(second.post(CHAT, &chat("acme/m")).await.status, 402);
-    assert!(second.log().contains("interrupted=1"), "its attempt has a row");
+    second.logged("interrupted=1").await;
 }
 
 #[tokio::test]
@@ -169,7 +169,7 @@ async fn requests_at_once_are_counted_over_both_processes() {
     let second = first.succeeded();
     assert_eq!(second.post(CHAT, &chat("acme/m")).await.status, 429);
     read(stream).await;
-    until(|| second.log().contains("the process before has ended").then_some(())).await;
+    second.logged("the process before has ended").await;
     assert_eq!(second.post(CHAT, &chat("acme/m")).await.status, 200);
 }
 
@@ -219,7 +219,7 @@ async fn a_process_that_was_succeeded_still_heeds_signals() {
     fake.asked().await;
     let second = first.succeeded();
     first.signal(Signal::TERM);
-    until(|| second.log().contains("stopping: requests under way").then_some(())).await;
+    second.logged("stopping: requests under way").await;
     first.signal(Signal::TERM);
     assert!(stream.read_to_end(&mut Vec::new()).await.is_ok(), "cut");
     tokio::time::timeout(Duration::from_secs(30), first.ended()).await.unwrap();

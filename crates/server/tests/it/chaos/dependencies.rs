@@ -1,12 +1,14 @@
 //! What the gateway itself needs fails: its store, its disk, the certificates of those it calls.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use rcgen::{CertificateParams, KeyPair};
+use rustix::process::Signal;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Executor as _};
@@ -16,13 +18,15 @@ use trunkline_testkit::fake_provider::Script;
 use trunkline_testkit::fake_provider::script::Answer;
 
 use crate::kill::rows::Ledger;
-use crate::support::{Fake, Gateway, USUAL, account, chat, directory, read, streamed};
+use crate::support::{Fake, Gateway, USUAL, account, chat, directory, read, serve, streamed};
 
 const CHAT: &str = "/v1/chat/completions";
 /// Large enough for the files of the gateway and some segments of its journal.
 const DISK_MIB: u32 = 64;
 /// Calls on a full disk: few enough for the room the journal has taken before.
 const CALLS: usize = 200;
+/// Lines of a log: more than the pipe and the gateway's memory take together.
+const LINES: usize = 4_800;
 
 /// How many rows there are of models at providers; none where the ledger has only just been made.
 async fn rows(gateway: &Gateway) -> usize {
@@ -128,6 +132,29 @@ async fn a_full_disk_is_noticed_by_nobody_and_its_rows_come_when_there_is_room()
     rows_are(&gateway, CALLS + 2).await;
     let calls = fake.provider.log().iter().filter(|seen| seen.method == "POST").count();
     assert_eq!(calls, CALLS + 2);
+}
+
+#[tokio::test]
+async fn a_log_that_nobody_reads_holds_no_caller_up_and_says_that_lines_are_missing() {
+    let directory = directory("[telemetry]\naccess_log = true\n");
+    let mut gateway = Gateway::start_as(serve(&directory, &USUAL).stderr(Stdio::piped()), &directory);
+    for _ in 0..LINES / 100 {
+        for answer in join_all((0..100).map(|_| gateway.get("/v1/nothing"))).await {
+            assert_eq!(answer.status, 404, "{answer:?}");
+        }
+    }
+    assert_eq!(gateway.post(CHAT, &chat("sandbox/fixed-price")).await.status, 200);
+    let mut log = BufReader::new(gateway.stderr());
+    // So many wait: once they are read there is room for what follows.
+    let mut waited = String::new();
+    for _ in 0..4_096 {
+        log.read_line(&mut waited).unwrap();
+    }
+    let reading = std::thread::spawn(move || std::io::read_to_string(log).unwrap());
+    gateway.signal(Signal::TERM);
+    assert!(gateway.ended().await.success());
+    let log = reading.join().unwrap();
+    assert!(log.contains("lines are missing") && log.contains("stopping"), "{} bytes", log.len());
 }
 
 #[tokio::test]
