@@ -37,8 +37,15 @@ pub struct RateLimitState {
     pub retry_after: Option<Duration>,
 }
 
+/// How the names of OpenAI's family begin.
+const FAMILY: [&str; 2] = ["x-ratelimit-", "retry-after"];
+
 /// Reads OpenAI's family of rate-limit headers.
 pub fn default_rate_limits(headers: &HeaderMap) -> RateLimitState {
+    // Many providers send none of them: one look at the names is less than a search for each.
+    if !headers.keys().any(|name| FAMILY.iter().any(|start| name.as_str().starts_with(start))) {
+        return RateLimitState::default();
+    }
     let count = |name| text(headers, name).and_then(|text| text.parse().ok());
     let reset = |name| text(headers, name).and_then(duration).map(|reset| millis(reset.min(RESET_MAX)));
     RateLimitState {

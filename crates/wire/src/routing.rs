@@ -65,6 +65,8 @@ enum Place {
 const BOOLEAN: &str = "true or false";
 const MILLISECONDS: &str = "a whole number of milliseconds above zero";
 
+/// How the headers' names begin.
+const HEADERS: &str = "x-trunkline-";
 const MEMBERS: &[Member] = &[
     Member {
         name: "strict",
@@ -149,6 +151,10 @@ impl Wishes {
     /// Reads the headers.
     pub fn of_headers(headers: &HeaderMap) -> Result<Self, FieldError> {
         let mut said = Self::default();
+        // Most requests have none of them: one look at the names is less than a search for each.
+        if !headers.keys().any(|name| name.as_str().starts_with(HEADERS)) {
+            return Ok(said);
+        }
         for member in MEMBERS {
             let Some(value) = headers.get(member.header) else { continue };
             if !value.to_str().is_ok_and(|value| (member.set)(&mut said, value.trim())) {

@@ -84,8 +84,9 @@ impl Walk {
         match step {
             Step::Try(candidate) => self.attempt(request, outgoing, candidate, next).await,
             Step::InOrder { steps, on } => self.in_order(request, outgoing, steps, *on, next).await,
+            // Boxed: it holds two attempts, and every step would be as large as it is.
             Step::Hedge { first, second, after } => {
-                self.hedge(request, outgoing, [first, second], *after, next).await
+                Box::pin(self.hedge(request, outgoing, [first, second], *after, next)).await
             }
             Step::Fallback { first, chains } => self.fallback(request, outgoing, first, chains, next).await,
         }
@@ -101,7 +102,12 @@ impl Walk {
     ) -> Result<Committed, Stop> {
         for (place, step) in steps.iter().enumerate() {
             let next = if place + 1 < steps.len() { Next::Somebody } else { next };
-            match Box::pin(self.step(request, outgoing, step, next)).await {
+            // Most steps are one candidate, which needs no place of its own.
+            let ended = match step {
+                Step::Try(candidate) => self.attempt(request, outgoing, candidate, next).await,
+                step => Box::pin(self.step(request, outgoing, step, next)).await,
+            };
+            match ended {
                 Err(Stop::Exhausted) if self.left > 0 && self.moves_on(on) => {}
                 Err(Stop::Exhausted) => break,
                 ended @ (Ok(_) | Err(Stop::Refused(_))) => return ended,

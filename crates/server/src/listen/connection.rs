@@ -9,7 +9,7 @@ use http::{HeaderValue, header};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::watch;
 
 use super::Limits;
 use super::pulse::{Pulse, Verdict, Watched};
@@ -31,17 +31,39 @@ const BUFFER_BYTES_MIN: usize = 8_192;
 /// The longest a stuck connection goes unnoticed.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
 
-/// How connections are told to end.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Stop {
-    /// No connection is accepted any more.
-    pub(crate) accepting: CancellationToken,
-    /// Another process serves whoever connects now: lead the connection to its end, so that no request is lost.
-    pub(crate) leaving: CancellationToken,
+/// How far a listener is on its way to its end; a later stage is never followed by an earlier one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    /// It accepts connections.
+    #[default]
+    Open,
+    /// Another process serves whoever connects now: lead each connection to its end, so that no request is lost.
+    Leaving,
     /// Finish what is under way, take nothing new.
-    pub(crate) gently: CancellationToken,
+    Closing,
     /// Now.
-    pub(crate) at_once: CancellationToken,
+    Cut,
+}
+
+/// Where connections are told.
+#[derive(Clone, Debug)]
+pub(super) struct Told(watch::Receiver<Stage>);
+
+impl Told {
+    /// Told by this listener.
+    pub(super) fn by(stage: &watch::Sender<Stage>) -> Self {
+        Self(stage.subscribe())
+    }
+
+    fn stage(&self) -> Stage {
+        *self.0.borrow()
+    }
+
+    /// Waits for a stage, or one behind it.
+    pub(super) async fn reached(&mut self, stage: Stage) {
+        // Whoever told is gone: so is the listener.
+        drop(self.0.wait_for(|now| *now >= stage).await);
+    }
 }
 
 /// What every connection of a listener is served with.
@@ -49,12 +71,13 @@ pub(crate) struct Stop {
 pub(super) struct Terms {
     pub(super) front: Arc<Front>,
     pub(super) limits: Limits,
-    pub(super) stop: Stop,
+    pub(super) told: Told,
 }
 
 /// Serves a connection to its end.
 pub(super) async fn serve(socket: Socket, peer: Peer, terms: Terms) {
-    let Terms { front, limits, stop } = terms;
+    let Terms { front, limits, mut told } = terms;
+    let leaving = Arc::new(told.clone());
     let pulse = Pulse::new();
     if matches!(&socket, Socket::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2")) {
         pulse.is_multiplexed();
@@ -65,11 +88,11 @@ pub(super) async fn serve(socket: Socket, peer: Peer, terms: Terms) {
             pulse.is_multiplexed();
         }
         let (front, active, peer) = (Arc::clone(&front), pulse.begin(), peer);
-        let (leaving, version) = (stop.leaving.clone(), request.version());
+        let (leaving, version) = (Arc::clone(&leaving), request.version());
         async move {
             let mut response = front.answer(request, peer, active).await;
             // HTTP/2 says so in a frame of its own.
-            if leaving.is_cancelled() && version < http::Version::HTTP_2 {
+            if leaving.stage() >= Stage::Leaving && version < http::Version::HTTP_2 {
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, Infallible>(response)
@@ -77,35 +100,36 @@ pub(super) async fn serve(socket: Socket, peer: Peer, terms: Terms) {
     });
     let builder = builder(&limits);
     let mut connection = pin!(builder.serve_connection(io, service));
-    let mut stopping = pin!(stop.gently.cancelled());
-    let mut leaving = pin!(stop.leaving.cancelled());
-    let mut ended = pin!(stop.at_once.cancelled());
     let mut checks = tokio::time::interval((limits.header_read_timeout / 4).min(CHECK_EVERY));
-    let (mut closing, mut left) = (false, false);
+    let (mut stage, mut closing) = (Stage::Open, false);
     loop {
+        let later = match stage {
+            Stage::Open => Stage::Leaving,
+            Stage::Leaving => Stage::Closing,
+            Stage::Closing | Stage::Cut => Stage::Cut,
+        };
         tokio::select! {
+            biased;
             result = connection.as_mut() => {
                 if let Err(error) = result {
                     tracing::debug!(%peer, error, "connection ended");
                 }
                 return;
             }
-            () = stopping.as_mut(), if !closing => {
-                closing = true;
-                connection.as_mut().graceful_shutdown();
-            }
-            () = leaving.as_mut(), if !left => {
-                left = true;
+            () = told.reached(later) => {
+                stage = told.stage().max(later);
+                if stage == Stage::Cut {
+                    return;
+                }
                 // HTTP/2 takes leave without losing a request. In HTTP/1.1 a client may be sending one at this very
                 // instant: it is answered, with the word that it was the last.
-                if pulse.multiplexed() {
+                if !closing && (stage == Stage::Closing || pulse.multiplexed()) {
                     closing = true;
                     connection.as_mut().graceful_shutdown();
                 }
             }
-            () = ended.as_mut() => return,
             _ = checks.tick() => match pulse.verdict(limits.header_read_timeout) {
-                Verdict::Alive if closing || !left || !pulse.idle_for(LINGER) => {}
+                Verdict::Alive if closing || stage == Stage::Open || !pulse.idle_for(LINGER) => {}
                 Verdict::Idle if closing => return,
                 Verdict::Alive | Verdict::Idle => {
                     closing = true;

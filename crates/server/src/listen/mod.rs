@@ -17,17 +17,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
 use self::bind::{Bound, Listening};
-use self::connection::Terms;
+use self::connection::{Stage, Terms, Told};
 use self::lanes::Way;
 use self::socket::Socket;
 use crate::front::{Front, Peer};
-
-pub(crate) use self::connection::Stop;
 
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -56,7 +54,7 @@ pub(crate) enum Threads {
 
 /// A listener with all its connections.
 pub(crate) struct Door {
-    stop: Stop,
+    stage: watch::Sender<Stage>,
     connections: TaskTracker,
 }
 
@@ -69,7 +67,7 @@ impl Door {
         limits: Limits,
         threads: &Threads,
     ) -> Self {
-        let door = Self { stop: Stop::default(), connections: TaskTracker::new() };
+        let door = Self { stage: watch::Sender::default(), connections: TaskTracker::new() };
         let front = Arc::new(front);
         let seats = Arc::new(Semaphore::new(limits.connections_max as usize));
         for socket in bound.sockets {
@@ -79,7 +77,7 @@ impl Door {
                 threads: threads.clone(),
                 seats: Arc::clone(&seats),
                 connections: door.connections.clone(),
-                terms: Terms { front: Arc::clone(&front), limits, stop: door.stop.clone() },
+                terms: Terms { front: Arc::clone(&front), limits, told: Told::by(&door.stage) },
             };
             drop(door.connections.spawn(accepting.run()));
         }
@@ -90,8 +88,7 @@ impl Door {
     /// Accepts nothing any more, because somebody else listens there now. Connections are led to their end without a
     /// request lost: each may send one more, and is told then that it was the last.
     pub(crate) fn leave(&self) {
-        self.stop.accepting.cancel();
-        self.stop.leaving.cancel();
+        self.reach(Stage::Leaving);
     }
 
     /// Waits until every connection has ended, at most `limit`. Whether they have.
@@ -102,18 +99,24 @@ impl Door {
     /// Accepts nothing any more; waits until the requests under way have ended, at most `limit`, then cuts what is
     /// left. Whether anything was left.
     pub(crate) async fn close(&self, limit: Duration) -> bool {
-        self.stop.accepting.cancel();
-        self.stop.gently.cancel();
+        self.reach(Stage::Closing);
         let in_time = tokio::time::timeout(limit, self.connections.wait()).await.is_ok();
-        self.stop.at_once.cancel();
+        self.cut();
         self.connections.wait().await;
         in_time
     }
 
     /// Cuts every connection.
     pub(crate) fn cut(&self) {
-        self.stop.accepting.cancel();
-        self.stop.at_once.cancel();
+        self.reach(Stage::Cut);
+    }
+
+    fn reach(&self, stage: Stage) {
+        self.stage.send_if_modified(|now| {
+            let further = stage > *now;
+            *now = stage.max(*now);
+            further
+        });
     }
 }
 
@@ -128,8 +131,12 @@ struct Accepting {
 
 impl Accepting {
     async fn run(self) {
-        let stop = self.terms.stop.accepting.clone();
-        stop.run_until_cancelled(self.accept()).await;
+        let mut told = self.terms.told.clone();
+        tokio::select! {
+            biased;
+            () = told.reached(Stage::Leaving) => {}
+            () = self.accept() => {}
+        }
     }
 
     /// A connection gets a seat before it is accepted: the others wait in the system's queue.
@@ -189,9 +196,13 @@ async fn seated(seat: OwnedSemaphorePermit, serving: impl Future<Output = ()>) {
 }
 
 async fn serve(socket: Socket, tls: Option<tls::Current>, peer: Peer, terms: Terms) {
-    let gently = terms.stop.gently.clone();
-    let secured = gently.run_until_cancelled(secure(socket, tls, peer)).await;
-    if let Some(socket) = secured.flatten() {
+    let mut told = terms.told.clone();
+    let secured = tokio::select! {
+        biased;
+        () = told.reached(Stage::Closing) => None,
+        secured = secure(socket, tls, peer) => secured,
+    };
+    if let Some(socket) = secured {
         connection::serve(socket, peer, terms).await;
     }
 }
