@@ -10,11 +10,8 @@ use serde::Deserialize;
 
 use super::child::{Server, free_address, output};
 use super::ledger::Ledger;
-use super::plan::FAILOVERS;
 use crate::error::{Context as _, Error, Result};
 use crate::load::Target;
-use crate::mock::{FAILING, SILENT};
-use crate::question::{BURST, Provider};
 
 /// The limits of the key: so high that they are counted and never met.
 const KEY_LIMITS: &[&str] = &["--budget-usd", "1000000", "--rpm", "100000000", "--tpm", "1000000000000"];
@@ -88,70 +85,29 @@ impl Setup {
     }
 }
 
-/// An account at the mock.
-struct Account {
-    name: &'static str,
-    kind: &'static str,
-    base_url: String,
-    /// What gives no answer comes first.
-    priority: u8,
-    /// Whose questions it is asked.
-    providers: &'static [Provider],
+/// What it runs with, but for addresses.
+pub(super) const CONFIGURATION: &str = include_str!("trunkline.toml");
+
+/// A configuration with the mock's address, and one where nobody listens.
+pub(super) fn configuration(text: &str, upstream: SocketAddr, absent: SocketAddr) -> String {
+    text.replace("upstream.invalid", &upstream.to_string()).replace("absent.invalid", &absent.to_string())
 }
 
-/// Nobody listens at `absent`.
-fn accounts(upstream: SocketAddr, absent: SocketAddr) -> [Account; 6] {
-    use Provider::{Absent, Anthropic, Failing, Gemini, Hedged, Openai};
-    let account =
-        |name, kind, base_url, priority, providers| Account { name, kind, base_url, priority, providers };
-    let at = |path: &str| format!("http://{upstream}{path}");
-    [
-        account("mock", "custom", at("/v1"), 1, &[Openai, Failing, Absent, Hedged]),
-        account("anthropic", "anthropic", at("/v1"), 1, &[Anthropic]),
-        account("gemini", "gemini", at("/v1beta"), 1, &[Gemini]),
-        account("failing", "custom", at(&format!("{FAILING}/v1")), 0, &[Failing]),
-        account("absent", "custom", format!("http://{absent}/v1"), 0, &[Absent]),
-        // Of a kind that bills no further when it is left: from others the loser of a hedge is read to its end.
-        account("silent", "vllm", at(&format!("{SILENT}/v1")), 0, &[Hedged]),
-    ]
-}
+#[cfg(test)]
+mod tests {
+    use trunkline_engine::config::{AnyModel, check};
 
-/// Accounts at the mock, their models with prices; everything else as it is by default. Nobody listens at `absent`.
-pub(super) fn configuration(upstream: SocketAddr, absent: SocketAddr) -> String {
-    let mut text = String::new();
-    for Account { name, kind, base_url, priority, providers } in accounts(upstream, absent) {
-        text.push_str(&account(name, kind, &base_url, priority));
-        for provider in providers {
-            text.push_str(&model(name, provider.model()));
-            if !FAILOVERS.contains(provider) {
-                text.push_str(&model(name, &format!("{}{BURST}", provider.model())));
-            }
+    use super::*;
+    use crate::compare::fairness;
+
+    #[test]
+    fn the_configurations_are_accepted() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 9));
+        for text in [CONFIGURATION, fairness::CONFIGURATION] {
+            let text = configuration(text, address, address);
+            let checked = check(&text, &AnyModel);
+            assert!(checked.problems.is_empty(), "{:?}", checked.problems);
+            assert!(!text.contains(".invalid/"));
         }
     }
-    text.push_str("[catalogue]\nlisting_refresh = false\n");
-    text
-}
-
-/// An account, without models.
-pub(super) fn account(name: &str, kind: &str, base_url: &str, priority: u8) -> String {
-    let key =
-        if kind == "custom" { String::new() } else { format!("api_key = {{ env = \"{UPSTREAM_KEY}\" }}\n") };
-    format!(
-        "[providers.{name}]\nkind = \"{kind}\"\nbase_url = \"{base_url}\"\n{key}priority = {priority}\n\n"
-    )
-}
-
-/// A model of an account.
-pub(super) fn model(account: &str, id: &str) -> String {
-    format!(
-        "[[providers.{account}.models]]
-id = \"{id}\"
-name = \"bench/{id}\"
-context_window = 1000000
-output_max = 4096
-input_usd_per_million = 0.25
-output_usd_per_million = 2.0
-
-"
-    )
 }

@@ -4,7 +4,9 @@
 //! busy machine too, where latencies do not. Two servers never work at the same time. Where to look first:
 //! [`plan`] for what is measured, [`rounds`] for the order of things, [`subject`] for one measurement.
 
+mod bookkeeping;
 mod child;
+mod fairness;
 mod gateway;
 mod ledger;
 mod litellm;
@@ -60,6 +62,10 @@ enum Part {
     Failover,
     /// Ending the attempt that lost.
     Hedge,
+    /// Remembering how deployments are doing.
+    Bookkeeping,
+    /// Waiting at the door beside somebody who asks for far more than its share.
+    Fairness,
 }
 
 impl Options {

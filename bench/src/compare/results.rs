@@ -45,6 +45,19 @@ pub(super) struct Found {
     pub(super) ready_again_ms: Vec<f64>,
 }
 
+/// A quiet caller alone and beside a noisy one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fair {
+    /// 99th percentile of what the quiet one's answers took beyond the provider's own time, in milliseconds.
+    pub(super) alone_ms: f64,
+    pub(super) beside_ms: f64,
+    /// Answers of the quiet one beside the other.
+    pub(super) quiet: u64,
+    /// Answers of the noisy one, and refusals.
+    pub(super) served: u64,
+    pub(super) refused: u64,
+}
+
 /// Everything.
 #[derive(Debug, Default)]
 pub(super) struct Results {
@@ -57,6 +70,10 @@ pub(super) struct Results {
     pub(super) served: u64,
     /// From the first content of a hedge's winner to the end of the loser's connection, in nanoseconds.
     pub(super) hedges_ns: Vec<u64>,
+    /// What remembering how deployments do costs a request, in nanoseconds, by batch.
+    pub(super) bookkeeping_ns: Vec<f64>,
+    /// One entry a round.
+    pub(super) fairness: Vec<Fair>,
     /// Why ratios are refused; empty where they are not.
     pub(super) doubts: Vec<String>,
     /// Titles and texts: configuration files, commands.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::child::free_address;
-use super::gateway::{Gateway, Setup, configuration};
+use super::gateway::{CONFIGURATION, Gateway, Setup, configuration};
 use super::ledger::Ledger;
 use super::litellm::LiteLlm;
 use super::machine::{Programs, describe};
@@ -16,11 +16,13 @@ use super::plan::{
 use super::results::{Found, Latency, Mode, Results};
 use super::subject::{Amount, Subject};
 use super::upstream::Upstream;
-use super::{Options, Part, progress};
+use super::{Options, Part, bookkeeping, fairness, progress};
 use crate::error::{Context as _, Result};
 use crate::load::{Bound, Fleet, Outcome, ratio};
 use crate::question::{Provider, Question, Shape};
 
+/// Batches of bookkeeping for each round.
+const BATCHES: u32 = 20;
 /// Starts that are timed.
 const STARTS: usize = 5;
 /// LiteLLM gets so much of everything.
@@ -37,7 +39,7 @@ pub(super) async fn run(options: &Options, directory: &Path) -> Result<Results> 
     results.binary_bytes = size.context(|| format!("there is no {}", options.gateway.display()))?.len();
 
     let upstream = Upstream::start(directory).await?;
-    let configuration = configuration(upstream.address(), free_address()?);
+    let configuration = configuration(CONFIGURATION, upstream.address(), free_address()?);
     let setup = Setup::new(&options.gateway, "trunkline", configuration, directory)?;
     let ledger = setup.ledger("data");
     let mut subjects = start(options, directory, &upstream, &setup, &ledger, &mut results).await?;
@@ -53,6 +55,15 @@ pub(super) async fn run(options: &Options, directory: &Path) -> Result<Results> 
         }
     }
     finish(subjects, &ledger, &mut results).await?;
+    if options.wants(Part::Fairness) {
+        let (found, doubts) = fairness::run(options, &upstream, directory).await?;
+        results.fairness = found;
+        results.doubts.extend(doubts);
+    }
+    if options.wants(Part::Bookkeeping) {
+        progress("bookkeeping");
+        results.bookkeeping_ns = bookkeeping::measure(BATCHES * options.rounds)?;
+    }
     if options.wants(Part::Relay) {
         let again = starts(&setup, std::iter::repeat_n(ledger, STARTS)).await?;
         if let Some(found) = results.found.iter_mut().find(|found| found.name == GATEWAY) {
@@ -101,17 +112,17 @@ async fn start(
         let nginx = Nginx::start(&options.nginx, upstream.address(), directory).await?;
         results.configuration.push(("nginx.conf", nginx.configuration));
         let ready_after = vec![milliseconds(nginx.ready_after)];
-        add(results, subject(NGINX, nginx.server, nginx.target, None), ready_after);
+        add(results, Subject::new(NGINX, nginx.server, nginx.target, None), ready_after);
         let fresh = (0..STARTS).map(|number| setup.ledger(&format!("fresh-{number}")));
         ready_ms = starts(setup, fresh).await?;
     }
     let authorization = setup.create_key(ledger, "bench")?;
     let Gateway { server, target, .. } = setup.start(ledger, Some(authorization)).await?;
-    add(results, subject(GATEWAY, server, target, Some(ledger.clone())), ready_ms);
+    add(results, Subject::new(GATEWAY, server, target, Some(ledger.clone())), ready_ms);
     if let Some(program) = options.litellm.as_ref().filter(|_| options.wants(Part::Relay)) {
         let litellm = LiteLlm::start(program, upstream.address(), directory).await?;
         results.configuration.push(("litellm.yaml", litellm.configuration.clone()));
-        let mut subject = subject(LITELLM, litellm.server, litellm.target, None);
+        let mut subject = Subject::new(LITELLM, litellm.server, litellm.target, None);
         subject.share = LITELLM_SHARE;
         add(results, subject, vec![milliseconds(litellm.ready_after)]);
     }
@@ -120,15 +131,6 @@ async fn start(
         found.resident_idle = subject.resident()?;
     }
     Ok(subjects)
-}
-
-fn subject(
-    name: &'static str,
-    server: super::child::Server,
-    target: crate::load::Target,
-    ledger: Option<Ledger>,
-) -> Subject {
-    Subject { name, server, target, ledger, served: 0, rows_off: 0, share: 1.0, doubts: Vec::new() }
 }
 
 /// Starts the gateway once on each data directory; milliseconds until it was ready.

@@ -82,6 +82,11 @@ impl Cost {
 }
 
 impl Subject {
+    /// A running server that has served nothing yet.
+    pub(super) fn new(name: &'static str, server: Server, target: Target, ledger: Option<Ledger>) -> Self {
+        Self { name, server, target, ledger, served: 0, rows_off: 0, share: 1.0, doubts: Vec::new() }
+    }
+
     /// The amount, scaled to what this subject can bear.
     pub(super) fn scaled(&self, requests: u64) -> u64 {
         #[expect(

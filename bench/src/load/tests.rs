@@ -96,3 +96,11 @@ async fn a_stream_is_whole_when_it_ends_as_its_api_says() {
     let outcome = Fleet::connect(&target, question, 1).await.unwrap().run(Bound::requests(2)).await;
     assert_eq!((outcome.answers, outcome.events), (2, 2 * 105), "{:?}", outcome.first_error);
 }
+
+#[tokio::test]
+async fn a_run_that_expects_refusals_goes_on_over_the_same_connections() {
+    let refusing = always(429, r#"{"error":{"message":"slow down"}}"#).await;
+    let mut fleet = Fleet::connect(&refusing, Question::relay(Shape::Small), 2).await.unwrap();
+    let outcome = fleet.run(Bound { errors: 1_000, ..Bound::requests(300) }).await;
+    assert_eq!((outcome.answers, outcome.errors), (0, 300));
+}

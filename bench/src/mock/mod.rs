@@ -37,11 +37,11 @@ pub(crate) use self::race::Ends;
 /// How long one that takes its time thinks.
 pub(crate) const SERVICE: Duration = Duration::from_millis(200);
 /// The folder of one that refuses everything.
-pub(crate) const FAILING: &str = "/failing";
+const FAILING: &str = "/failing";
 /// The folder of one that never has content.
-pub(crate) const SILENT: &str = "/silent";
+const SILENT: &str = "/silent";
 /// The folder of one that takes its time.
-pub(crate) const PATIENT: &str = "/patient";
+const PATIENT: &str = "/patient";
 /// A body longer than this is not one of ours.
 const BODY_BYTES_MAX: usize = 4 << 20;
 
@@ -164,7 +164,7 @@ async fn serve(
 type Speaks = fn(&Speeches) -> &Speech;
 
 /// What is done with a request, once it is read.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     Answers,
     Refuses,
@@ -212,15 +212,15 @@ async fn chat(
         return refusal(StatusCode::BAD_REQUEST, "the body is not a chat request");
     };
     let count = |counter: &AtomicU64| _ = counter.fetch_add(1, Ordering::Relaxed);
-    if matches!(role, Role::Refuses) {
+    if role == Role::Refuses {
         count(&state.refused);
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "The server is overloaded.");
     }
     count(if asked.stream { &state.streamed } else { &state.buffered });
-    if matches!(role, Role::IsSilent) {
+    if role == Role::IsSilent {
         return stream(Answer::Silent(state.race.enter()));
     }
-    if matches!(role, Role::TakesItsTime) {
+    if role == Role::TakesItsTime {
         tokio::time::sleep(SERVICE).await;
     }
     if !asked.stream {
@@ -260,4 +260,27 @@ fn with_headers(status: StatusCode, content_type: &'static str, body: Answer) ->
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_says_who_is_asked_and_in_which_api() {
+        let speeches = Speeches::new();
+        let begins =
+            |path: &str| role(path).map(|(role, speech)| (role, speech(&speeches).answer.slice(..8)));
+        for (path, expected, begin) in [
+            ("/v1/chat/completions", Role::Answers, "{\"id\":\"c"),
+            ("/v1/messages", Role::Answers, "{\"id\":\"m"),
+            ("/v1beta/models/generate:generateContent", Role::Answers, "{\"candid"),
+            ("/failing/v1/chat/completions", Role::Refuses, "{\"id\":\"c"),
+            ("/silent/v1/chat/completions", Role::IsSilent, "{\"id\":\"c"),
+            ("/patient/v1/chat/completions", Role::TakesItsTime, "{\"id\":\"c"),
+        ] {
+            assert_eq!(begins(path), Some((expected, Bytes::from(begin))), "{path}");
+        }
+        assert_eq!(begins("/failing"), None);
+    }
 }

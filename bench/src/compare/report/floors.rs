@@ -7,7 +7,7 @@ use crate::compare::results::{Figure, Found, Mode, Results};
 use crate::compare::subject::Cost;
 use crate::compare::{Options, Part};
 use crate::question::{Provider, Question, Shape};
-use crate::statistics::percentile;
+use crate::statistics::{median, percentile};
 
 /// A figure with a floor, which must be met, and a goal.
 struct Target {
@@ -37,6 +37,10 @@ pub(super) fn floors(page: &mut String, results: &Results, options: &Options) {
     if options.wants(Part::Hedge) {
         targets.extend(hedge(results));
     }
+    if options.wants(Part::Bookkeeping) {
+        let us = results.trusted(median(&results.bookkeeping_ns) / 1e3);
+        targets.push(target("bookkeeping of health, a request", 1.0, us, "µs"));
+    }
     page.push_str("| | floor | goal | measured | |\n|---|---:|---:|---:|---|\n");
     for target in &targets {
         line(page, &row(target));
@@ -47,6 +51,7 @@ fn row(target: &Target) -> String {
     let Target { what, floor, goal, measured, unit } = target;
     let (measured, met) = match *measured {
         None => ("refused".to_owned(), ""),
+        Some(value) if value.is_nan() => (digits(value), "not measured"),
         Some(value) if goal.is_some_and(|goal| value <= goal) => (digits(value), "goal met"),
         Some(value) if value <= *floor => (digits(value), "floor met"),
         Some(value) => (digits(value), "**floor missed**"),

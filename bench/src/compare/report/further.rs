@@ -1,8 +1,9 @@
-//! Tables of what is judged by the relay: requests and answers written anew for another API, failovers, hedges.
+//! Tables of what is judged by the relay: requests and answers written anew for another API, failovers, hedges,
+//! bookkeeping, fairness.
 
-use super::{bytes, digits, line, spread, trusted};
+use super::{bytes, digits, line, spread, trusted, worst};
 use crate::compare::plan::{FAILOVERS, GATEWAY, PAIRS, RECAST, SMALL};
-use crate::compare::results::{Figure, Latency, Mode, Results};
+use crate::compare::results::{Fair, Figure, Latency, Mode, Results};
 use crate::compare::subject::Cost;
 use crate::question::{Provider, Question, Shape};
 use crate::statistics::{median, percentile};
@@ -112,4 +113,50 @@ is gone, over all rounds: p50 {} µs, p99 {} µs, longest {} µs, {} hedges.",
         sorted.len(),
     );
     line(page, &text);
+}
+
+/// What remembering how deployments do costs.
+pub(super) fn bookkeeping(page: &mut String, results: &Results) {
+    let text = format!(
+        "
+## Bookkeeping
+
+The calls of `health` and `measure` that a request with a good answer makes (breaker, headroom, pace, budgets of retries and
+hedges, the published table), on one thread of this process, as if 8,000 came a second: median of {} batches (lowest) {}
+ns.",
+        results.bookkeeping_ns.len(),
+        spread(&results.bookkeeping_ns),
+    );
+    line(page, &text);
+}
+
+const FAIRNESS_HOW: &str = "
+## Fairness
+
+A gateway with 16 places and a provider that takes 200 ms. One key asks for three quarters of its share, alone and then
+beside another that asks for fifty times its own. *Waited* is the 99th percentile of what the quiet one's answers took
+beyond the provider's 200 ms: at the door, and in the gateway; median of the rounds (worst round).
+
+| quiet one | waited p99 ms | its answers | the noisy one's answers | refusals |
+|---|---:|---:|---:|---:|
+";
+
+/// What a quiet caller notices of a noisy one.
+pub(super) fn fairness(page: &mut String, results: &Results) {
+    page.push_str(FAIRNESS_HOW);
+    let rounds = &results.fairness;
+    let waited = |figure: fn(&Fair) -> f64| {
+        let waited: Vec<f64> = rounds.iter().map(figure).collect();
+        format!("{} ({})", digits(median(&waited)), digits(worst(&waited)))
+    };
+    let sum = |figure: fn(&Fair) -> u64| rounds.iter().map(figure).sum::<u64>();
+    line(page, &format!("| alone | {} | – | – | – |", waited(|fair| fair.alone_ms)));
+    let row = format!(
+        "| beside the noisy one | {} | {} | {} | {} |",
+        waited(|fair| fair.beside_ms),
+        sum(|fair| fair.quiet),
+        sum(|fair| fair.served),
+        sum(|fair| fair.refused),
+    );
+    line(page, &row);
 }

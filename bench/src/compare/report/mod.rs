@@ -46,6 +46,12 @@ pub(super) fn markdown(results: &Results, options: &Options) -> String {
     if options.wants(Part::Hedge) {
         further::hedges(&mut page, results);
     }
+    if options.wants(Part::Bookkeeping) {
+        further::bookkeeping(&mut page, results);
+    }
+    if options.wants(Part::Fairness) {
+        further::fairness(&mut page, results);
+    }
     page.push_str("\n## Effective configuration\n");
     page.push_str(SETUP);
     for (title, text) in &results.configuration {
@@ -114,10 +120,11 @@ mod tests {
     use clap::Parser as _;
 
     use super::*;
-    use crate::compare::plan::{GATEWAY, NGINX, SMALL};
+    use crate::compare::plan::{GATEWAY, NGINX, PAIRS, SMALL};
     use crate::compare::results::Found;
     use crate::compare::subject::Cost;
     use crate::process::CpuSpent;
+    use crate::question::Question;
 
     #[derive(clap::Parser)]
     struct Arguments {
@@ -156,5 +163,25 @@ mod tests {
         floors::floors(&mut page, &results, &only("relay"));
         relay::costs(&mut page, &results);
         assert!(page.contains("refused") && !page.contains("1.50"), "{page}");
+    }
+
+    #[test]
+    fn recasting_is_judged_by_the_dearest_pair_and_the_relay_of_its_size() {
+        let cost = |us: u64| {
+            let path = CpuSpent { total_ns: us * 1_000, ..CpuSpent::default() };
+            vec![Cost { requests: 1, path, ..Cost::default() }]
+        };
+        let pair = |(caller, provider)| Question { caller, provider, ..SMALL };
+        let [one, two, three] = PAIRS.map(pair);
+        let costs = [(SMALL, cost(10)), (one, cost(30)), (two, cost(45)), (three, cost(20))].into();
+        let gateway = Found { name: GATEWAY, costs, ..Found::default() };
+        let results = Results { found: vec![gateway], ..Results::default() };
+        let mut page = String::new();
+        floors::floors(&mut page, &results, &only("recast"));
+        let row = page.lines().find(|line| line.contains("recast, small request")).unwrap();
+        assert!(row.contains("4.50") && row.contains("**floor missed**"), "{row}");
+        assert!(!page.contains("nginx"), "{page}");
+        let row = page.lines().find(|line| line.contains("recast, large request")).unwrap();
+        assert!(row.contains("| – | not measured |"), "{row}");
     }
 }
