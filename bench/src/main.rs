@@ -3,12 +3,12 @@
 //! Never shipped. `bench/run` builds everything and calls `compare`; look first at [`compare`] for what is measured
 //! and how, at [`load`] for the generator. Not micro benchmarks of single functions.
 
-mod body;
 mod compare;
 mod error;
 mod load;
 mod mock;
 mod process;
+mod question;
 mod statistics;
 
 use std::net::SocketAddr;
@@ -20,11 +20,11 @@ use http::HeaderValue;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
-use body::Shape;
 use error::{Context as _, Error, Result};
 use load::{Bound, Fleet, Target};
 use mock::Mock;
 use process::{CpuReading, CpuSpent, resident_bytes};
+use question::Question;
 
 #[derive(Parser)]
 #[command(name = "trunkline-bench", about = "The load benchmark of Trunkline")]
@@ -51,9 +51,8 @@ enum Task {
 struct Loadgen {
     /// Where to send requests: a loopback address and port
     address: SocketAddr,
-    /// What to ask for
-    #[arg(long, value_enum, default_value_t = Shape::Small)]
-    shape: Shape,
+    #[command(flatten)]
+    question: Question,
     /// Connections, at most 4096
     #[arg(long, default_value_t = 10)]
     connections: usize,
@@ -146,11 +145,12 @@ async fn loadgen(arguments: Loadgen) -> Result<()> {
     let authorization =
         authorization.transpose().map_err(|_| Error::Unexpected("the key is no header value".to_owned()))?;
     let target = Target { address: arguments.address, authorization };
-    let mut fleet = Fleet::connect(&target, arguments.shape, arguments.connections).await?;
+    let mut fleet = Fleet::connect(&target, arguments.question, arguments.connections).await?;
     let read = || arguments.pid.map(CpuReading::of).transpose();
     let before = read()?;
     let time = Duration::from_secs(arguments.seconds);
-    let outcome = fleet.run(Bound { requests: arguments.requests, time, rate: arguments.rate }).await;
+    let outcome =
+        fleet.run(Bound { time, rate: arguments.rate, ..Bound::requests(arguments.requests) }).await;
     let spent = read()?.zip(before).map(|(after, before)| after.since(&before));
     let process = match (spent, arguments.pid) {
         (Some(spent), Some(pid)) => Some(process(spent, pid, &outcome)?),

@@ -10,13 +10,14 @@ use serde::Deserialize;
 
 use super::child::{Server, free_address, output};
 use super::ledger::Ledger;
-use crate::body::{MODEL, MODEL_BURST};
 use crate::error::{Context as _, Error, Result};
 use crate::load::Target;
 
 /// The limits of the key: so high that they are counted and never met.
 const KEY_LIMITS: &[&str] = &["--budget-usd", "1000000", "--rpm", "100000000", "--tpm", "1000000000000"];
 const READY_DEADLINE: Duration = Duration::from_secs(30);
+/// Where the credential of accounts comes from that must have one; the mock does not ask for it.
+const UPSTREAM_KEY: &str = "TRUNKLINE_BENCH_UPSTREAM_KEY";
 
 /// What is needed to start it, again and again.
 #[derive(Debug)]
@@ -43,9 +44,9 @@ struct NewKey {
 }
 
 impl Setup {
-    pub(super) fn new(program: &Path, upstream: SocketAddr, directory: &Path) -> Result<Self> {
-        let configuration = configuration(upstream);
-        let file = directory.join("trunkline.toml");
+    /// With a configuration, which is written to `NAME.toml` in the directory.
+    pub(super) fn new(program: &Path, name: &str, configuration: String, directory: &Path) -> Result<Self> {
+        let file = directory.join(format!("{name}.toml"));
         std::fs::write(&file, &configuration).context(|| format!("cannot write {}", file.display()))?;
         Ok(Self { program: program.to_owned(), directory: directory.to_owned(), file, configuration })
     }
@@ -55,15 +56,15 @@ impl Setup {
         Ledger { program: self.program.clone(), data_dir: self.directory.join(name) }
     }
 
-    /// The command that makes the key, for the report.
+    /// The command that makes a key, for the report.
     pub(super) fn key_command() -> String {
         format!("trunkline keys create --name bench {} --json", KEY_LIMITS.join(" "))
     }
 
     /// Makes a key in a data directory; the whole `authorization` header.
-    pub(super) fn create_key(&self, ledger: &Ledger) -> Result<HeaderValue> {
+    pub(super) fn create_key(&self, ledger: &Ledger, name: &str) -> Result<HeaderValue> {
         let mut command = Command::new(&self.program);
-        command.args(["keys", "create", "--name", "bench"]).args(KEY_LIMITS);
+        command.args(["keys", "create", "--name", name]).args(KEY_LIMITS);
         let text = output(command.arg("--json").arg("--data-dir").arg(&ledger.data_dir))?;
         let key: NewKey = serde_json::from_str(&text)
             .map_err(|error| Error::Unexpected(format!("`keys create --json` cannot be read: {error}")))?;
@@ -76,6 +77,7 @@ impl Setup {
         let (address, admin) = (free_address()?, free_address()?);
         let mut command = Command::new(&self.program);
         command.arg("serve").arg("--config").arg(&self.file).arg("--data-dir").arg(&ledger.data_dir);
+        command.env(UPSTREAM_KEY, "none");
         command.arg("--listen").arg(address.to_string()).arg("--admin-listen").arg(admin.to_string());
         let mut server = Server::start("gateway", &mut command, &self.directory)?;
         let ready_after = server.ready(address, "/readyz", READY_DEADLINE).await?;
@@ -83,31 +85,29 @@ impl Setup {
     }
 }
 
-/// One account at the mock, its models with prices; everything else as it is by default.
-fn configuration(upstream: SocketAddr) -> String {
-    let model = |name: &str| {
-        let id = name.rsplit('/').next().unwrap_or(name);
-        format!(
-            "[[providers.mock.models]]
-id = \"{id}\"
-name = \"{name}\"
-context_window = 1000000
-output_max = 4096
-input_usd_per_million = 0.25
-output_usd_per_million = 2.0
+/// What it runs with, but for addresses.
+pub(super) const CONFIGURATION: &str = include_str!("trunkline.toml");
 
-"
-        )
-    };
-    format!(
-        "[providers.mock]
-kind = \"custom\"
-base_url = \"http://{upstream}/v1\"
+/// A configuration with the mock's address, and one where nobody listens.
+pub(super) fn configuration(text: &str, upstream: SocketAddr, absent: SocketAddr) -> String {
+    text.replace("upstream.invalid", &upstream.to_string()).replace("absent.invalid", &absent.to_string())
+}
 
-{}{}[catalogue]
-listing_refresh = false
-",
-        model(MODEL),
-        model(MODEL_BURST)
-    )
+#[cfg(test)]
+mod tests {
+    use trunkline_engine::config::{AnyModel, check};
+
+    use super::*;
+    use crate::compare::fairness;
+
+    #[test]
+    fn the_configurations_are_accepted() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 9));
+        for text in [CONFIGURATION, fairness::CONFIGURATION] {
+            let text = configuration(text, address, address);
+            let checked = check(&text, &AnyModel);
+            assert!(checked.problems.is_empty(), "{:?}", checked.problems);
+            assert!(!text.contains(".invalid/"));
+        }
+    }
 }

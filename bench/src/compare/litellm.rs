@@ -10,9 +10,9 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use super::child::{Server, free_address};
-use crate::body::{MODEL, MODEL_BURST};
 use crate::error::{Context as _, Result};
 use crate::load::Target;
+use crate::question::{BURST, Provider};
 
 /// Importing it alone takes many seconds.
 const READY_DEADLINE: Duration = Duration::from_mins(3);
@@ -47,10 +47,9 @@ impl LiteLlm {
 }
 
 fn configuration(upstream: SocketAddr) -> String {
-    let model = |name: &str| {
-        let id = name.rsplit('/').next().unwrap_or(name);
+    let model = |id: &str| {
         format!(
-            "  - model_name: {name}
+            "  - model_name: bench/{id}
     litellm_params:
       model: openai/{id}
       api_base: http://{upstream}/v1
@@ -58,6 +57,7 @@ fn configuration(upstream: SocketAddr) -> String {
 "
         )
     };
+    let id = Provider::Openai.model();
     format!(
         "model_list:
 {}{}litellm_settings:
@@ -66,7 +66,7 @@ fn configuration(upstream: SocketAddr) -> String {
 general_settings:
   master_key: {KEY}
 ",
-        model(MODEL),
-        model(MODEL_BURST)
+        model(id),
+        model(&format!("{id}{BURST}"))
     )
 }

@@ -2,14 +2,17 @@
 //!
 //! What is compared is CPU time of the server's own process per request, and ratios of the same round: they hold on a
 //! busy machine too, where latencies do not. Two servers never work at the same time. Where to look first:
-//! [`rounds`] for the order of things, [`subject`] for one measurement.
+//! [`plan`] for what is measured, [`rounds`] for the order of things, [`subject`] for one measurement.
 
+mod bookkeeping;
 mod child;
+mod fairness;
 mod gateway;
 mod ledger;
 mod litellm;
 mod machine;
 mod nginx;
+mod plan;
 mod report;
 mod results;
 mod rounds;
@@ -18,7 +21,7 @@ mod upstream;
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::error::{Context as _, Error, Result};
 
@@ -40,9 +43,41 @@ pub(crate) struct Options {
     /// Percent of the usual requests in each measurement
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1000))]
     amount: u64,
+    /// Measure this part alone; may be given more than once
+    #[arg(long, value_enum)]
+    only: Vec<Part>,
     /// Where to write the report, as YYYY-MM-DD.md; without it, it is only printed
     #[arg(long)]
     write: Option<PathBuf>,
+}
+
+/// What is measured together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Requests passed on as they are, beside nginx: CPU, latency, memory, starts.
+    Relay,
+    /// Requests and answers written anew for another API.
+    Recast,
+    /// Going on after a provider that refuses, or is not there.
+    Failover,
+    /// Ending the attempt that lost.
+    Hedge,
+    /// Remembering how deployments are doing.
+    Bookkeeping,
+    /// Waiting at the door beside somebody who asks for far more than its share.
+    Fairness,
+}
+
+impl Options {
+    /// Whether a part is asked for: all are, unless some are named.
+    fn wants(&self, part: Part) -> bool {
+        self.only.is_empty() || self.only.contains(&part)
+    }
+
+    /// So many of what is usually sent.
+    fn scaled(&self, usual: u64) -> u64 {
+        usual * self.amount / 100
+    }
 }
 
 /// Measures, and returns the report. Ratios are refused, and the result is an error, where a row is missing.

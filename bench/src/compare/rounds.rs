@@ -3,40 +3,26 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::gateway::{Gateway, Setup};
+use super::child::free_address;
+use super::gateway::{CONFIGURATION, Gateway, Setup, configuration};
 use super::ledger::Ledger;
 use super::litellm::LiteLlm;
 use super::machine::{Programs, describe};
 use super::nginx::Nginx;
+use super::plan::{
+    AMOUNTS, Asked, DIRECT, EARNED_BY, EARNED_FIRST, GATEWAY, HEDGES, LITELLM, MANY, NGINX, SMALL, SOAK,
+    SOAK_PARTS, latencies, questions,
+};
 use super::results::{Found, Latency, Mode, Results};
 use super::subject::{Amount, Subject};
 use super::upstream::Upstream;
-use super::{Options, progress};
-use crate::body::Shape;
+use super::{Options, Part, bookkeeping, fairness, progress};
 use crate::error::{Context as _, Result};
 use crate::load::{Bound, Fleet, Outcome, ratio};
+use crate::question::{Provider, Question, Shape};
 
-/// The names in the tables.
-pub(super) const DIRECT: &str = "direct";
-pub(super) const NGINX: &str = "nginx";
-pub(super) const GATEWAY: &str = "trunkline";
-pub(super) const LITELLM: &str = "LiteLLM";
-
-/// What is sent in each round: enough for a stable figure, little enough for a busy machine.
-pub(super) const AMOUNTS: [Amount; 5] = [
-    Amount { shape: Shape::Small, connections: 10, warm_up: 500, requests: 10_000 },
-    Amount { shape: Shape::Medium, connections: 10, warm_up: 200, requests: 5_000 },
-    Amount { shape: Shape::Large, connections: 10, warm_up: 50, requests: 1_000 },
-    Amount { shape: Shape::Stream, connections: 12, warm_up: 12, requests: 48 },
-    Amount { shape: Shape::Burst, connections: 10, warm_up: 20, requests: 500 },
-];
-/// Requests of the soak, in five parts.
-pub(super) const SOAK: u64 = 100_000;
-const SOAK_PARTS: u64 = 5;
-/// Connections of soak, full and paced latencies.
-pub(super) const MANY: usize = 64;
-/// Requests a second of paced latencies.
-pub(super) const PACE: f64 = 1_000.0;
+/// Batches of bookkeeping for each round.
+const BATCHES: u32 = 20;
 /// Starts that are timed.
 const STARTS: usize = 5;
 /// LiteLLM gets so much of everything.
@@ -53,15 +39,42 @@ pub(super) async fn run(options: &Options, directory: &Path) -> Result<Results> 
     results.binary_bytes = size.context(|| format!("there is no {}", options.gateway.display()))?.len();
 
     let upstream = Upstream::start(directory).await?;
-    let setup = Setup::new(&options.gateway, upstream.address(), directory)?;
+    let configuration = configuration(CONFIGURATION, upstream.address(), free_address()?);
+    let setup = Setup::new(&options.gateway, "trunkline", configuration, directory)?;
     let ledger = setup.ledger("data");
     let mut subjects = start(options, directory, &upstream, &setup, &ledger, &mut results).await?;
-    soak(options, &upstream, &mut subjects, &mut results).await?;
+    if options.wants(Part::Relay) {
+        soak(options, &upstream, &mut subjects, &mut results).await?;
+    }
     for round in 1..=options.rounds {
         progress(&format!("round {round} of {}", options.rounds));
-        costs(options, &upstream, &mut subjects, &mut results).await?;
-        latencies(options, &upstream, &mut subjects, &mut results).await?;
+        measure_costs(options, &upstream, &mut subjects, &mut results).await?;
+        measure_latencies(options, &upstream, &mut subjects, &mut results).await?;
+        if options.wants(Part::Hedge) {
+            hedges(options, &upstream, &mut subjects, &mut results).await?;
+        }
     }
+    finish(subjects, &ledger, &mut results).await?;
+    if options.wants(Part::Fairness) {
+        let (found, doubts) = fairness::run(options, &upstream, directory).await?;
+        results.fairness = found;
+        results.doubts.extend(doubts);
+    }
+    if options.wants(Part::Bookkeeping) {
+        progress("bookkeeping");
+        results.bookkeeping_ns = bookkeeping::measure(BATCHES * options.rounds)?;
+    }
+    if options.wants(Part::Relay) {
+        let again = starts(&setup, std::iter::repeat_n(ledger, STARTS)).await?;
+        if let Some(found) = results.found.iter_mut().find(|found| found.name == GATEWAY) {
+            found.ready_again_ms = again;
+        }
+    }
+    Ok(results)
+}
+
+/// Stops everyone, after a last look at memory and ledger.
+async fn finish(subjects: Vec<Subject>, ledger: &Ledger, results: &mut Results) -> Result<()> {
     for subject in subjects {
         results.doubts.extend(subject.doubts.iter().cloned());
         let resident = subject.resident()?;
@@ -73,11 +86,7 @@ pub(super) async fn run(options: &Options, directory: &Path) -> Result<Results> 
         }
         subject.server.stop().await?;
     }
-    let again = starts(&setup, std::iter::repeat_n(ledger, STARTS)).await?;
-    if let Some(found) = results.found.iter_mut().find(|found| found.name == GATEWAY) {
-        found.ready_again_ms = again;
-    }
-    Ok(results)
+    Ok(())
 }
 
 /// Starts everyone, and reads how long it took and what it takes while nothing is asked.
@@ -90,30 +99,30 @@ async fn start(
     results: &mut Results,
 ) -> Result<Vec<Subject>> {
     progress("starting");
-    let nginx = Nginx::start(&options.nginx, upstream.address(), directory).await?;
-    let fresh = (0..STARTS).map(|number| setup.ledger(&format!("fresh-{number}")));
-    let gateway_ready_ms = starts(setup, fresh).await?;
-    let authorization = setup.create_key(ledger)?;
-    let gateway = setup.start(ledger, Some(authorization)).await?;
-
-    results.configuration = vec![
-        ("trunkline.toml", setup.configuration.clone()),
-        ("The key", Setup::key_command()),
-        ("nginx.conf", nginx.configuration.clone()),
-    ];
-    results.found.push(Found { name: DIRECT, ..Found::default() });
     let mut subjects = Vec::new();
     let mut add = |results: &mut Results, subject: Subject, ready_ms: Vec<f64>| {
         results.found.push(Found { name: subject.name, ready_ms, ..Found::default() });
         subjects.push(subject);
     };
-    add(results, subject(NGINX, nginx.server, nginx.target, None), vec![milliseconds(nginx.ready_after)]);
-    let Gateway { server, target, .. } = gateway;
-    add(results, subject(GATEWAY, server, target, Some(ledger.clone())), gateway_ready_ms);
-    if let Some(program) = &options.litellm {
+    results.found.push(Found { name: DIRECT, ..Found::default() });
+    results.configuration.push(("trunkline.toml", setup.configuration.clone()));
+    results.configuration.push(("The key", Setup::key_command()));
+    let mut ready_ms = Vec::new();
+    if options.wants(Part::Relay) {
+        let nginx = Nginx::start(&options.nginx, upstream.address(), directory).await?;
+        results.configuration.push(("nginx.conf", nginx.configuration));
+        let ready_after = vec![milliseconds(nginx.ready_after)];
+        add(results, Subject::new(NGINX, nginx.server, nginx.target, None), ready_after);
+        let fresh = (0..STARTS).map(|number| setup.ledger(&format!("fresh-{number}")));
+        ready_ms = starts(setup, fresh).await?;
+    }
+    let authorization = setup.create_key(ledger, "bench")?;
+    let Gateway { server, target, .. } = setup.start(ledger, Some(authorization)).await?;
+    add(results, Subject::new(GATEWAY, server, target, Some(ledger.clone())), ready_ms);
+    if let Some(program) = options.litellm.as_ref().filter(|_| options.wants(Part::Relay)) {
         let litellm = LiteLlm::start(program, upstream.address(), directory).await?;
         results.configuration.push(("litellm.yaml", litellm.configuration.clone()));
-        let mut subject = subject(LITELLM, litellm.server, litellm.target, None);
+        let mut subject = Subject::new(LITELLM, litellm.server, litellm.target, None);
         subject.share = LITELLM_SHARE;
         add(results, subject, vec![milliseconds(litellm.ready_after)]);
     }
@@ -122,15 +131,6 @@ async fn start(
         found.resident_idle = subject.resident()?;
     }
     Ok(subjects)
-}
-
-fn subject(
-    name: &'static str,
-    server: super::child::Server,
-    target: crate::load::Target,
-    ledger: Option<Ledger>,
-) -> Subject {
-    Subject { name, server, target, ledger, served: 0, rows_off: 0, share: 1.0, doubts: Vec::new() }
 }
 
 /// Starts the gateway once on each data directory; milliseconds until it was ready.
@@ -151,12 +151,12 @@ async fn soak(
     subjects: &mut [Subject],
     results: &mut Results,
 ) -> Result<()> {
-    let part = SOAK * options.amount / 100 / SOAK_PARTS;
+    let part = options.scaled(SOAK) / SOAK_PARTS;
     for (subject, found) in subjects.iter_mut().zip(results.found.iter_mut().skip(1)) {
         progress(&format!("soak: {}", subject.name));
         let (mut answers, mut spent_ns) = (0, 0);
         for _ in 0..SOAK_PARTS {
-            let (outcome, spent) = subject.ask(upstream, MANY, Bound::requests(part)).await?;
+            let (outcome, spent) = subject.ask(upstream, SMALL, MANY, Bound::requests(part)).await?;
             (answers, spent_ns) = (answers + outcome.answers, spent_ns + spent);
             found.soak.push((answers, subject.resident()?));
         }
@@ -165,46 +165,70 @@ async fn soak(
     Ok(())
 }
 
-async fn costs(
+async fn measure_costs(
     options: &Options,
     upstream: &Upstream,
     subjects: &mut [Subject],
     results: &mut Results,
 ) -> Result<()> {
-    for amount in AMOUNTS {
-        let requests = (amount.requests * options.amount / 100).max(amount.connections as u64);
+    for (shape, amount) in AMOUNTS {
+        let requests = options.scaled(amount.requests).max(amount.connections as u64);
         let amount = Amount { requests, ..amount };
         for (subject, found) in subjects.iter_mut().zip(results.found.iter_mut().skip(1)) {
-            let cost = subject.cost(upstream, amount).await?;
-            found.costs.entry(amount.shape.name()).or_default().push(cost);
+            for question in questions(options, subject.name, shape) {
+                let cost = subject.cost(upstream, question, amount).await?;
+                found.costs.entry(question).or_default().push(cost);
+            }
         }
     }
     Ok(())
 }
 
-async fn latencies(
+async fn measure_latencies(
     options: &Options,
     upstream: &Upstream,
     subjects: &mut [Subject],
     results: &mut Results,
 ) -> Result<()> {
-    let scaled = |requests: u64| Bound::requests(requests * options.amount / 100);
-    let modes = [
-        (Mode::One, 1, scaled(3_000)),
-        (Mode::Full, MANY, scaled(20_000)),
-        (Mode::Paced, MANY, Bound { rate: Some(PACE), ..scaled(3_000) }),
-    ];
-    for (mode, connections, bound) in modes {
+    for mode in [Mode::One, Mode::Full, Mode::Paced] {
+        let of = |server| latencies(options, server).into_iter().filter(move |asked| asked.mode == mode);
         let mut all = results.found.iter_mut();
         if let Some(direct) = all.next() {
-            let mut fleet = Fleet::connect(&upstream.target(), Shape::Small, connections).await?;
-            direct.latencies.entry(mode).or_default().push(latency(&fleet.run(bound).await));
+            for Asked { question, connections, bound, .. } in of(DIRECT) {
+                let mut fleet = Fleet::connect(&upstream.target(), question, connections).await?;
+                direct.latencies.entry((mode, question)).or_default().push(latency(&fleet.run(bound).await));
+            }
         }
         for (subject, found) in subjects.iter_mut().zip(all) {
-            let (outcome, _) = subject.ask(upstream, connections, bound).await?;
-            found.latencies.entry(mode).or_default().push(latency(&outcome));
+            for Asked { question, connections, bound, .. } in of(subject.name) {
+                let (outcome, _) = subject.ask(upstream, question, connections, bound).await?;
+                found.latencies.entry((mode, question)).or_default().push(latency(&outcome));
+            }
         }
     }
+    Ok(())
+}
+
+/// Earns some hedges and makes them, one after the other.
+async fn hedges(
+    options: &Options,
+    upstream: &Upstream,
+    subjects: &mut [Subject],
+    results: &mut Results,
+) -> Result<()> {
+    let Some(gateway) = subjects.iter_mut().find(|subject| subject.name == GATEWAY) else { return Ok(()) };
+    let count = options.scaled(HEDGES).max(2);
+    let earning = Bound::requests(EARNED_FIRST + count * EARNED_BY);
+    gateway.ask(upstream, SMALL, 1, earning).await?;
+    upstream.hedges().await?;
+    let hedged = Question { provider: Provider::Hedged, ..Question::relay(Shape::Burst) };
+    gateway.ask(upstream, hedged, 1, Bound::requests(count)).await?;
+    let ends = upstream.hedges().await?;
+    let seen = ends.after_ns.len() as u64;
+    if seen != count || ends.alone > 0 {
+        gateway.doubt(&format!("{seen} of {count} hedges ended with a winner, {} without", ends.alone));
+    }
+    results.hedges_ns.extend(ends.after_ns);
     Ok(())
 }
 

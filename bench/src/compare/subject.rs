@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::child::Server;
 use super::ledger::Ledger;
 use super::upstream::Upstream;
-use crate::body::Shape;
 use crate::error::Result;
 use crate::load::{Bound, Fleet, Outcome, Target, ratio};
 use crate::process::{CpuReading, CpuSpent, resident_bytes};
+use crate::question::{Provider, Question};
 use tokio::time::Instant;
 
 /// After the last answer, until what follows it at once (settling, the journal) is done too.
@@ -29,7 +29,7 @@ pub(super) struct Subject {
     pub(super) target: Target,
     /// Only the gateway has one.
     pub(super) ledger: Option<Ledger>,
-    /// Requests of it that the upstream served: as many rows must be there.
+    /// Attempts of it that the upstream served, or that found nobody: as many rows must be there.
     pub(super) served: u64,
     /// Rows beyond that (or missing, below zero) which are already among the doubts.
     pub(super) rows_off: i64,
@@ -42,14 +42,13 @@ pub(super) struct Subject {
 /// How much to send.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Amount {
-    pub(super) shape: Shape,
     pub(super) connections: usize,
     /// Sent first, not measured.
     pub(super) warm_up: u64,
     pub(super) requests: u64,
 }
 
-/// What requests of one shape cost.
+/// What requests of one kind cost.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cost {
     pub(super) requests: u64,
@@ -83,6 +82,11 @@ impl Cost {
 }
 
 impl Subject {
+    /// A running server that has served nothing yet.
+    pub(super) fn new(name: &'static str, server: Server, target: Target, ledger: Option<Ledger>) -> Self {
+        Self { name, server, target, ledger, served: 0, rows_off: 0, share: 1.0, doubts: Vec::new() }
+    }
+
     /// The amount, scaled to what this subject can bear.
     pub(super) fn scaled(&self, requests: u64) -> u64 {
         #[expect(
@@ -96,11 +100,16 @@ impl Subject {
     }
 
     /// Sends requests and measures what they cost. The ledger file is locked while they run.
-    pub(super) async fn cost(&mut self, upstream: &Upstream, amount: Amount) -> Result<Cost> {
-        let mut fleet = Fleet::connect(&self.target, amount.shape, amount.connections).await?;
+    pub(super) async fn cost(
+        &mut self,
+        upstream: &Upstream,
+        question: Question,
+        amount: Amount,
+    ) -> Result<Cost> {
+        let mut fleet = Fleet::connect(&self.target, question, amount.connections).await?;
         let served_before = upstream.served().await?;
-        fleet.run(Bound::requests(self.scaled(amount.warm_up))).await;
-        self.served += upstream.served().await? - served_before;
+        let warm_up = fleet.run(Bound::requests(self.scaled(amount.warm_up))).await;
+        self.served += upstream.served().await? - served_before + unseen(question, &warm_up);
         self.settle().await?;
 
         let served_before = upstream.served().await?;
@@ -115,20 +124,21 @@ impl Subject {
         if let Some(pause) = pause {
             pause.end().await?;
         }
-        self.served += upstream.served().await? - served_before;
+        self.served += upstream.served().await? - served_before + unseen(question, &outcome);
         let drain_ns = self.settle().await?;
-        self.check(amount.shape.name(), &outcome);
+        self.check(question, &outcome);
         Ok(Cost { requests: outcome.answers, events: outcome.events, path, drain_ns })
     }
 
-    /// Sends small requests and returns what was seen. Nothing is locked.
+    /// Sends requests and returns what was seen, and the CPU time it took. Nothing is locked.
     pub(super) async fn ask(
         &mut self,
         upstream: &Upstream,
+        question: Question,
         connections: usize,
         bound: Bound,
     ) -> Result<(Outcome, u64)> {
-        let mut fleet = Fleet::connect(&self.target, Shape::Small, connections).await?;
+        let mut fleet = Fleet::connect(&self.target, question, connections).await?;
         let served_before = upstream.served().await?;
         let before = CpuReading::of(self.server.pid())?;
         let scaled = Bound {
@@ -139,9 +149,9 @@ impl Subject {
         let outcome = fleet.run(scaled).await;
         tokio::time::sleep(AFTERMATH).await;
         let spent = CpuReading::of(self.server.pid())?.since(&before).total_ns;
-        self.served += upstream.served().await? - served_before;
+        self.served += upstream.served().await? - served_before + unseen(question, &outcome);
         let rest = self.settle().await?;
-        self.check("latency", &outcome);
+        self.check(question, &outcome);
         Ok((outcome, spent + rest))
     }
 
@@ -189,14 +199,19 @@ impl Subject {
         Ok(last.since(&first).total_ns)
     }
 
-    fn check(&mut self, what: &str, outcome: &Outcome) {
+    pub(super) fn check(&mut self, question: Question, outcome: &Outcome) {
         if outcome.errors > 0 {
             let first = outcome.first_error.as_deref().unwrap_or("no words");
-            self.doubt(&format!("{} requests failed ({what}), first: {first}", outcome.errors));
+            self.doubt(&format!("{} requests failed ({}), first: {first}", outcome.errors, question.name()));
         }
     }
 
-    fn doubt(&mut self, why: &str) {
+    pub(super) fn doubt(&mut self, why: &str) {
         self.doubts.push(format!("{}: {why}", self.name));
     }
+}
+
+/// Attempts that have a row and were seen by no upstream: those whose connection was refused.
+fn unseen(question: Question, outcome: &Outcome) -> u64 {
+    if question.provider == Provider::Absent { outcome.answers } else { 0 }
 }

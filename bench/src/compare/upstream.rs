@@ -5,10 +5,12 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
+
 use super::child::{Server, free_address};
 use crate::error::{Context as _, Error, Result};
 use crate::load::{Target, get};
-use crate::mock::Served;
+use crate::mock::{Ends, Served};
 
 /// The running mock.
 #[derive(Debug)]
@@ -39,11 +41,19 @@ impl Upstream {
         Target { address: self.address, authorization: None }
     }
 
-    /// Chat requests answered so far.
+    /// Chat requests answered or refused so far.
     pub(super) async fn served(&self) -> Result<u64> {
-        let (_, body) = get(self.address, "/served").await?;
-        let served: Served = serde_json::from_slice(&body)
-            .map_err(|error| Error::Unexpected(format!("the upstream's count cannot be read: {error}")))?;
-        Ok(served.total())
+        self.says::<Served>("/served").await.map(Served::total)
+    }
+
+    /// How the losers of hedges ended since that was last asked.
+    pub(super) async fn hedges(&self) -> Result<Ends> {
+        self.says("/hedges").await
+    }
+
+    async fn says<T: DeserializeOwned>(&self, path: &'static str) -> Result<T> {
+        let (_, body) = get(self.address, path).await?;
+        serde_json::from_slice(&body)
+            .map_err(|error| Error::Unexpected(format!("the upstream's {path} cannot be read: {error}")))
     }
 }

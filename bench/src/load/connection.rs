@@ -1,5 +1,5 @@
 //! One HTTP/1.1 connection and what counts as a good answer on it: status 200, complete within the deadline; a stream
-//! also ends with `[DONE]`.
+//! also ends as its API says.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,14 +15,13 @@ use tokio::time::Instant;
 
 use super::Target;
 use super::outcome::Answer;
-use crate::body::Shape;
 use crate::error::{Context as _, Error, Result};
+use crate::question::Question;
 
 /// How long one answer may take.
 const DEADLINE: Duration = Duration::from_mins(1);
 /// The longest answer that is read.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
-const END_OF_STREAM: &[u8] = b"data: [DONE]\n\n";
 
 /// An open connection.
 #[derive(Debug)]
@@ -32,6 +31,15 @@ pub(super) struct Connection {
     sender: SendRequest<Full<Bytes>>,
 }
 
+/// Why there is no good answer, in words.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The server said no, in a whole answer.
+    Refused(String),
+    /// Nothing more can be asked on this connection.
+    Broken(String),
+}
+
 impl Connection {
     pub(super) async fn open(target: &Target) -> Result<Self> {
         let host = HeaderValue::from_str(&target.address.to_string())
@@ -39,16 +47,23 @@ impl Connection {
         Ok(Self { target: target.clone(), host, sender: dial(target.address).await? })
     }
 
-    pub(super) async fn reopen(&mut self) -> Result<()> {
-        self.sender = dial(self.target.address).await?;
+    /// Connects anew, where that is needed after a failure.
+    pub(super) async fn mend(&mut self, failure: &Failure) -> Result<()> {
+        if matches!(failure, Failure::Broken(_)) || self.sender.ready().await.is_err() {
+            self.sender = dial(self.target.address).await?;
+        }
         Ok(())
     }
 
-    /// Sends one request and reads its whole answer; what was wrong, in words.
-    pub(super) async fn ask(&mut self, shape: Shape, body: Bytes) -> std::result::Result<Answer, String> {
+    /// Sends one request and reads its whole answer.
+    pub(super) async fn ask(
+        &mut self,
+        question: Question,
+        body: Bytes,
+    ) -> std::result::Result<Answer, Failure> {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = http::Uri::from_static("/v1/chat/completions");
+        *request.uri_mut() = http::Uri::from_static(question.path());
         let headers = request.headers_mut();
         headers.insert(HOST, self.host.clone());
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -57,30 +72,33 @@ impl Connection {
         if let Some(authorization) = &self.target.authorization {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
-        tokio::time::timeout(DEADLINE, exchange(&mut self.sender, shape, request))
+        tokio::time::timeout(DEADLINE, exchange(&mut self.sender, question, request))
             .await
-            .unwrap_or_else(|_| Err("no answer within the deadline".to_owned()))
+            .unwrap_or_else(|_| Err(Failure::Broken("no answer within the deadline".to_owned())))
     }
 }
 
 async fn exchange(
     sender: &mut SendRequest<Full<Bytes>>,
-    shape: Shape,
+    question: Question,
     request: Request<Full<Bytes>>,
-) -> std::result::Result<Answer, String> {
-    sender.ready().await.map_err(|error| error.to_string())?;
-    let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
+) -> std::result::Result<Answer, Failure> {
+    let broken = |error: hyper::Error| Failure::Broken(error.to_string());
+    let wrong = |words: &str| Failure::Broken(words.to_owned());
+    sender.ready().await.map_err(broken)?;
+    let response = sender.send_request(request).await.map_err(broken)?;
     let (head, mut body) = response.into_parts();
+    let streams = question.shape.streams();
     // Only streams are searched; the bytes of other good answers are counted and dropped.
-    let keep = shape.streams() || head.status != StatusCode::OK;
+    let keep = streams || head.status != StatusCode::OK;
     let (mut kept, mut bytes, mut first_byte) = (BytesMut::new(), 0, None);
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| error.to_string())?;
+        let frame = frame.map_err(broken)?;
         let Some(data) = frame.data_ref() else { continue };
         first_byte.get_or_insert_with(Instant::now);
         bytes += data.len();
         if bytes > ANSWER_BYTES_MAX {
-            return Err("the answer is too long".to_owned());
+            return Err(wrong("the answer is too long"));
         }
         if keep {
             kept.extend_from_slice(data);
@@ -89,11 +107,12 @@ async fn exchange(
     let end = Instant::now();
     if head.status != StatusCode::OK {
         let text: String = String::from_utf8_lossy(&kept).chars().take(300).collect();
-        return Err(format!("{}: {text}", head.status));
+        return Err(Failure::Refused(format!("{}: {text}", head.status)));
     }
-    let first_byte = first_byte.ok_or_else(|| "the answer is empty".to_owned())?;
-    if shape.streams() && !kept.ends_with(END_OF_STREAM) {
-        return Err("the stream does not end with [DONE]".to_owned());
+    let first_byte = first_byte.ok_or_else(|| wrong("the answer is empty"))?;
+    if streams && !kept.ends_with(question.end_of_stream()) {
+        let end = String::from_utf8_lossy(question.end_of_stream()).trim_end().to_owned();
+        return Err(Failure::Broken(format!("the stream does not end with {end}")));
     }
     Ok(Answer { bytes: bytes as u64, events: count_events(&kept), first_byte, end })
 }

@@ -16,17 +16,17 @@ use futures_util::future::join_all;
 use http::HeaderValue;
 use tokio::time::Instant;
 
-use crate::body::Shape;
 use crate::error::{Error, Result};
-use connection::Connection;
+use crate::question::Question;
 pub(crate) use connection::get;
+use connection::{Connection, Failure};
 pub(crate) use outcome::{Outcome, Summary, ratio};
 
 /// Requests in one run, whatever is asked: their latencies are kept in memory.
 pub(crate) const REQUESTS_MAX: u64 = 10_000_000;
 /// Connections in one run.
 pub(crate) const CONNECTIONS_MAX: usize = 4_096;
-/// A run with more errors than this has nothing more to say.
+/// A run with more errors than this has, usually, nothing more to say.
 const ERRORS_MAX: u64 = 100;
 
 /// Whom to ask for what.
@@ -47,19 +47,21 @@ pub(crate) struct Bound {
     pub(crate) time: Duration,
     /// Requests a second over all connections; without it, as fast as answers come.
     pub(crate) rate: Option<f64>,
+    /// Errors; after more of them no further request is sent.
+    pub(crate) errors: u64,
 }
 
 impl Bound {
     /// So many requests, for a minute at most.
     pub(crate) fn requests(requests: u64) -> Self {
-        Self { requests, time: Duration::from_mins(1), rate: None }
+        Self { requests, time: Duration::from_mins(1), rate: None, errors: ERRORS_MAX }
     }
 }
 
 /// Open connections to one target.
 pub(crate) struct Fleet {
     connections: Vec<Connection>,
-    shape: Shape,
+    question: Question,
     body: Bytes,
 }
 
@@ -73,7 +75,7 @@ struct Run {
 
 impl Fleet {
     /// Opens all connections; nothing is sent.
-    pub(crate) async fn connect(target: &Target, shape: Shape, connections: usize) -> Result<Self> {
+    pub(crate) async fn connect(target: &Target, question: Question, connections: usize) -> Result<Self> {
         if !(1..=CONNECTIONS_MAX).contains(&connections) {
             return Err(Error::Unexpected(format!("connections: 1 to {CONNECTIONS_MAX}")));
         }
@@ -81,7 +83,7 @@ impl Fleet {
         for _ in 0..connections {
             open.push(Connection::open(target).await?);
         }
-        Ok(Self { connections: open, shape, body: shape.body() })
+        Ok(Self { connections: open, question, body: question.body() })
     }
 
     /// Sends requests within the bound and waits for all answers.
@@ -93,8 +95,8 @@ impl Fleet {
             sent: Cell::new(0),
             outcome: RefCell::new(Outcome::with_room_for(bound.requests)),
         };
-        let (shape, body) = (self.shape, &self.body);
-        join_all(self.connections.iter_mut().map(|connection| drive(connection, shape, body, &run))).await;
+        let (question, body) = (self.question, &self.body);
+        join_all(self.connections.iter_mut().map(|connection| drive(connection, question, body, &run))).await;
         run.outcome.into_inner().finish(run.start.elapsed())
     }
 }
@@ -108,7 +110,7 @@ impl Run {
         let at = planned.unwrap_or_else(|| self.start.elapsed());
         let over = number >= self.bound.requests
             || at.max(self.start.elapsed()) >= self.bound.time
-            || self.outcome.borrow().errors > ERRORS_MAX;
+            || self.outcome.borrow().errors > self.bound.errors;
         if over {
             return None;
         }
@@ -117,7 +119,7 @@ impl Run {
     }
 }
 
-async fn drive(connection: &mut Connection, shape: Shape, body: &Bytes, run: &Run) {
+async fn drive(connection: &mut Connection, question: Question, body: &Bytes, run: &Run) {
     while let Some(due) = run.next() {
         let mut start = due;
         if due > Instant::now() {
@@ -125,11 +127,13 @@ async fn drive(connection: &mut Connection, shape: Shape, body: &Bytes, run: &Ru
             // Timers wake up to a millisecond late, which is not the server's doing.
             start = Instant::now();
         }
-        match connection.ask(shape, body.clone()).await {
+        match connection.ask(question, body.clone()).await {
             Ok(answer) => run.outcome.borrow_mut().record(start, &answer),
-            Err(problem) => {
-                run.outcome.borrow_mut().fail(problem);
-                if connection.reopen().await.is_err() {
+            Err(failure) => {
+                let mended = connection.mend(&failure).await;
+                let (Failure::Refused(words) | Failure::Broken(words)) = failure;
+                run.outcome.borrow_mut().fail(words);
+                if mended.is_err() {
                     return;
                 }
             }
