@@ -61,8 +61,10 @@ impl Told {
 
     /// Waits for a stage, or one behind it.
     pub(super) async fn reached(&mut self, stage: Stage) {
-        // Whoever told is gone: so is the listener.
-        drop(self.0.wait_for(|now| *now >= stage).await);
+        if self.0.wait_for(|now| *now >= stage).await.is_err() {
+            // The listener is gone without a word, and nobody will be told any more.
+            std::future::pending().await
+        }
     }
 }
 
