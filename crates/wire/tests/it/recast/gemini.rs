@@ -311,6 +311,37 @@ fn a_request_of_gemini_becomes_one_of_openai() {
 }
 
 #[test]
+fn a_validated_choice_of_tools_is_served_elsewhere_without_the_schema_and_says_so() {
+    let asked = |calling: Value| {
+        json!({
+            "contents": [{ "role": "user", "parts": [{ "text": "Hello" }] }],
+            "tools": [{ "functionDeclarations": [{ "name": "f" }] }],
+            "toolConfig": { "functionCallingConfig": calling },
+        })
+    };
+    for calling in
+        [json!({ "mode": "VALIDATED" }), json!({ "mode": "VALIDATED", "allowedFunctionNames": [] })]
+    {
+        for (to, auto) in [
+            (CHAT, json!("auto")),
+            (Dialect::OpenaiResponses, json!("auto")),
+            (MESSAGES, json!({ "type": "auto" })),
+        ] {
+            let (body, losses) = translate(GEMINI, to, &asked(calling.clone()));
+            assert_eq!(body["tool_choice"], auto, "{to:?}");
+            let path = "toolConfig.functionCallingConfig".to_owned();
+            assert_eq!(losses, [(path, Subject::Other, LossKind::Dropped)], "{to:?}");
+        }
+        let (body, losses) = translate(GEMINI, GEMINI, &asked(calling.clone()));
+        assert_eq!(body["toolConfig"], json!({ "functionCallingConfig": calling }));
+        assert!(losses.is_empty(), "{losses:?}");
+    }
+    let unknown = asked(json!({ "mode": "VALIDATED", "x_future": 1 }));
+    let (_, losses) = translate(GEMINI, CHAT, &unknown);
+    assert_eq!(losses, [("tool_choice".to_owned(), Subject::Tools, LossKind::Dropped)]);
+}
+
+#[test]
 fn an_unknown_field_is_one_named_loss_elsewhere() {
     let (_, losses) = translate(
         GEMINI,
