@@ -417,6 +417,50 @@ async fn claudes_thoughts_come_back_whole_from_callers_of_other_dialects() {
     }
 }
 
+#[tokio::test]
+async fn claude_was_given_a_signature_without_the_thought_that_google_clients_hand_back_in_pieces() {
+    let rig = Rig::new(&config(&[("claude", "anthropic", &["acme/m"])])).await;
+    let (_, mut whole) = conversation(&rig, GEMINI, false).await;
+    ask(&rig, GEMINI, "acme/m", &whole).await.unwrap();
+    let messages = sent(&rig, "claude")["messages"].clone();
+    let thought = messages[1]["content"][0]["thinking"].as_str().unwrap().to_owned();
+    assert!(!thought.is_empty());
+    let asked = whole["contents"].take();
+    let stream = rig.send(inbound(&rig, GEMINI, "acme/m", first_of(&whole, &asked), true)).await.unwrap();
+    let pieces: Vec<Value> = events(&stream)
+        .iter()
+        .map(|chunk| chunk["candidates"][0]["content"].clone())
+        .filter(Value::is_object)
+        .collect();
+    let parts: Vec<Value> =
+        pieces.iter().flat_map(|content| content["parts"].as_array().unwrap().clone()).collect();
+    let thoughts = parts.iter().filter(|part| part["thought"] == true).count();
+    assert!(thoughts > 2, "streamed in pieces: {parts:?}");
+    // One content of all the parts, and a content a chunk as Google's own client keeps them.
+    for answer in [vec![json!({ "role": "model", "parts": parts })], pieces] {
+        let mut body = whole.clone();
+        body["contents"] = [vec![asked[0].clone()], answer, vec![asked[2].clone()]].concat().into();
+        let seen = ask(&rig, GEMINI, "acme/m", &body).await.unwrap();
+        let lost = losses(&seen).unwrap_or_default();
+        assert!(!lost.contains("turns[1]"), "{lost}");
+        let messages = sent(&rig, "claude")["messages"].clone();
+        let content = messages[1]["content"].as_array().unwrap();
+        let kinds: Vec<_> = content.iter().map(|block| block["type"].as_str().unwrap()).collect();
+        assert_eq!(kinds, ["thinking", "text"], "{messages}");
+        assert_eq!(content[0]["thinking"], thought);
+        assert!(content[0]["signature"].as_str().is_some_and(|signature| !signature.is_empty()));
+        assert_eq!(messages.as_array().unwrap().len(), 3);
+    }
+    assert_no_violations(&rig, &["claude"]);
+}
+
+/// A conversation's first turn, as it was asked.
+fn first_of(body: &Value, contents: &Value) -> Value {
+    let mut body = body.clone();
+    body["contents"] = json!([contents[0]]);
+    body
+}
+
 /// Has Claude think for a caller of another dialect: what it was answered, and the conversation's second turn.
 async fn conversation(rig: &Rig, dialect: Dialect, stream: bool) -> (String, Value) {
     let mut body = if dialect == CHAT {
