@@ -380,6 +380,41 @@ async fn a_calls_signature_comes_back_for_callers_who_cannot_carry_it() {
 }
 
 #[tokio::test]
+async fn a_signature_that_is_kept_was_named_as_a_loss() {
+    for dialect in [CHAT, MESSAGES, RESPONSES] {
+        let rig = Rig::new(&config(&TWO_GEMINIS)).await;
+        let seen = ask(&rig, dialect, &at("east"), &first_turn(dialect)).await.unwrap();
+        assert_eq!(losses(&seen), None, "{dialect:?}: {}", seen.body);
+    }
+}
+
+#[tokio::test]
+async fn a_signature_that_cannot_be_kept_is_named_as_a_loss() {
+    let signed = |signature: &str, id: Option<&str>| {
+        let mut call = json!({ "name": "look", "args": {} });
+        if let Some(id) = id {
+            call["id"] = id.into();
+        }
+        json!({
+            "candidates": [{ "content": { "role": "model", "parts": [
+                { "functionCall": call, "thoughtSignature": signature },
+            ] }, "finishReason": "STOP", "index": 0 }],
+            "usageMetadata": { "promptTokenCount": 1, "candidatesTokenCount": 1, "totalTokenCount": 2 },
+        })
+    };
+    let long = "x".repeat(300_000);
+    // A call without an id is known by its place alone, and the table has no room for the second.
+    let answers = vec![signed("c2ln", None), signed(&long, Some("fc_1")), signed("c2ln", Some("fc_1"))];
+    let canned = Canned::new([("east", answers)]);
+    let rig = Rig::over(canned, &config(&[("east", "gemini", &["acme/m"])]), KeySpec::default()).await;
+    let first = first_turn(MESSAGES);
+    for lost in [Some("choices[0].parts[0].signature"), Some("choices[0].parts[0].signature"), None] {
+        let seen = ask(&rig, MESSAGES, "acme/m", &first).await.unwrap();
+        assert_eq!(losses(&seen), lost);
+    }
+}
+
+#[tokio::test]
 async fn a_streamed_calls_signature_comes_back_too() {
     let rig = Rig::new(&config(&TWO_GEMINIS)).await;
     let seen = rig.send(inbound(&rig, CHAT, &at("east"), first_turn(CHAT), true)).await.unwrap();
