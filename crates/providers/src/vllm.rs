@@ -4,6 +4,8 @@
 //! `vllm/entrypoints/openai/engine/protocol.py` (`UsageInfo`, `StreamOptions`, `ErrorInfo` with a number as code,
 //! unknown fields ignored; `continue_final_message`, `add_generation_prompt`), <https://docs.vllm.ai/en/latest/serving/openai_compatible_server> (port, `--api-key`).
 
+use trunkline_wire::quirks::{Quirks, StopSequence};
+
 use crate::local_server::LOCAL_SERVER;
 use crate::spec::{BaseUrl, Prefill, PrefillMark, ProviderSpec};
 
@@ -17,5 +19,6 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
     base_url: BaseUrl::Local { url: "http://127.0.0.1:8000/v1", account: "local" },
     env: &["VLLM_API_KEY"],
     prefill: Some(Prefill::chat(PrefillMark::CONTINUE_FINAL_MESSAGE)),
+    quirks: Quirks { stop_sequence: StopSequence::StopReason, ..Quirks::REFERENCE },
     ..LOCAL_SERVER
 };

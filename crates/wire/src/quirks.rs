@@ -25,6 +25,20 @@ pub struct Quirks {
     pub cache_marks: CacheMarks,
     /// Whether the server knows the role `developer`.
     pub developer_role: DeveloperRole,
+    /// Where an answer says which stop sequence ended it.
+    pub stop_sequence: StopSequence,
+}
+
+/// Where a choice of an answer says which stop sequence ended it, which the reference does not. A number there is a
+/// token's, and no sequence of the caller's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopSequence {
+    /// Nowhere.
+    Unsaid,
+    /// `stop_reason` (vLLM, `vllm/entrypoints/openai/chat_completion/protocol.py`, `ChatCompletionResponseChoice`).
+    StopReason,
+    /// `matched_stop` (SGLang, `python/sglang/srt/entrypoints/openai/protocol.py`, `ChatCompletionResponseChoice`).
+    MatchedStop,
 }
 
 /// How a place up to which to cache is marked.
@@ -92,5 +106,6 @@ impl Quirks {
         reasoning_field: None,
         cache_marks: CacheMarks::None,
         developer_role: DeveloperRole::Known,
+        stop_sequence: StopSequence::Unsaid,
     };
 }

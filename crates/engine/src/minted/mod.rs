@@ -110,18 +110,21 @@ impl MintedTable {
         }
     }
 
+    /// Whether it is remembered: not where the call is known by nothing, or its signature is too long.
     fn remember_call(
         &self,
         tenant: OrganisationId,
         (id, name): (&str, &str),
         value: Text,
         origin: &Arc<Origin>,
-    ) {
-        if tells_apart(id) && value.len() <= CALL_BYTES_MAX {
+    ) -> bool {
+        let keeps = tells_apart(id) && value.len() <= CALL_BYTES_MAX;
+        if keeps {
             self.in_use.store(true, Ordering::Relaxed);
             let state = CallState { value, origin: Arc::clone(origin) };
             self.calls.insert(self.print(tenant, b'c', &[id, name]), state);
         }
+        keeps
     }
 
     fn origin(&self, tenant: OrganisationId, signature: &str) -> Option<Arc<Origin>> {

@@ -50,22 +50,27 @@ impl<'a> Recorder<'a> {
         });
     }
 
-    /// A whole answer, read.
-    pub(crate) fn response(&self, response: &ChatResponse) {
-        for part in response.choices.iter().flat_map(|choice| &choice.parts) {
-            if let Some(state) = &part.signature {
+    /// A whole answer, read. Says where the signatures are that come back with their calls even if its caller's dialect has
+    /// no place for them.
+    pub(crate) fn response(&self, response: &ChatResponse) -> Vec<String> {
+        let mut kept = Vec::new();
+        for choice in &response.choices {
+            for (place, part) in choice.parts.iter().enumerate() {
+                let Some(state) = &part.signature else { continue };
                 let call = part.tool_call().map(|call| (&*call.id, &*call.name));
-                self.remember(state, call);
+                if self.remember(state, call) {
+                    kept.push(format!("choices[{}].parts[{place}].signature", choice.index));
+                }
             }
         }
+        kept
     }
 
-    fn remember(&self, state: &Minted<Text>, call: Option<(&str, &str)>) {
-        let Some(origin) = self.origin(state.dialect) else { return };
+    /// Remembers a signature; whether it comes back with its call.
+    fn remember(&self, state: &Minted<Text>, call: Option<(&str, &str)>) -> bool {
+        let Some(origin) = self.origin(state.dialect) else { return false };
         self.table.remember(self.tenant, &state.value, &origin);
-        if let Some(call) = call {
-            self.table.remember_call(self.tenant, call, state.value.clone(), &origin);
-        }
+        call.is_some_and(|call| self.table.remember_call(self.tenant, call, state.value.clone(), &origin))
     }
 }
 

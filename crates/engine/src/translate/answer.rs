@@ -207,10 +207,11 @@ impl Reading {
                 let mut response = recast.provider.decode_response(&body, &self.quirks)?;
                 // What is remembered of a call goes by the name its caller knows it by.
                 recast.tools.restore(&mut response);
-                recorder.response(&response);
+                let kept = recorder.response(&response);
                 let mut losses = Losses::default();
                 let body = recast.caller.encode_response(&response, &recast.identity(), &mut losses);
-                Ok(Whole { facts: AnswerFacts::of(&response), body, losses: names(losses.as_slice()) })
+                let lost = losses.as_slice().iter().filter(|loss| kept.iter().all(|path| *path != loss.path));
+                Ok(Whole { facts: AnswerFacts::of(&response), body, losses: names(lost) })
             }
             // A rest is only ever streamed: there may be an error in it.
             Way::Rest(rest) => {

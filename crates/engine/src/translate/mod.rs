@@ -15,6 +15,6 @@ pub(crate) use answer::{EventReader, Introduction, Output, Reading, Whole};
 pub(crate) use request::{Fit, Fitted, fit, unnamed};
 
 /// The paths of losses, for headers and receipts.
-fn names(losses: &[Loss]) -> Vec<Text> {
-    losses.iter().map(|loss| Text::from(&*loss.path)).collect()
+fn names<'a>(losses: impl IntoIterator<Item = &'a Loss>) -> Vec<Text> {
+    losses.into_iter().map(|loss| Text::from(&*loss.path)).collect()
 }

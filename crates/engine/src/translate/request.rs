@@ -325,7 +325,7 @@ fn check(request: &Request, losses: &[Loss], deployment: &Deployment) -> Result<
 }
 
 impl Outgoing {
-    /// The caller's body as a canonical chat, read once for all attempts.
+    /// The caller's body as a canonical chat for providers of other dialects, read once for all attempts.
     pub(crate) fn chat(
         &self,
         caller: &dyn CallerCodec,
@@ -333,6 +333,7 @@ impl Outgoing {
     ) -> Result<Arc<ChatRequest>, &FieldError> {
         let decoded = self.decoded.get_or_init(|| {
             let mut chat = caller.decode_request(&self.envelope)?;
+            caller.gather(&mut chat);
             // Where the dialect says these in the path, the body does not.
             chat.model = request.skim.model.clone();
             chat.stream = request.skim.stream;

@@ -22,6 +22,8 @@ use trunkline_wire::gemini::path::Framing;
 
 use crate::rig::{Rig, Seen};
 
+mod carried;
+
 const CHAT: Dialect = Dialect::OpenaiChat;
 const MESSAGES: Dialect = Dialect::AnthropicMessages;
 const GEMINI: Dialect = Dialect::GeminiGenerate;

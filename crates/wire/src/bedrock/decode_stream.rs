@@ -27,6 +27,7 @@ wire_object! {
         "stopReason" => stop_reason: Str,
         "usage" => usage: usage::Reported,
         "serviceTier" => tier: Tier,
+        "additionalModelResponseFields" => fields: RawJson,
     }
 }
 
@@ -293,6 +294,7 @@ impl Decoder {
     fn message_stop(
         &mut self,
         reason: Option<Str>,
+        fields: Option<RawJson>,
         events: &mut Vec<StreamEvent>,
     ) -> Result<(), AnswerProblem> {
         if self.phase > Phase::Speaking {
@@ -300,7 +302,8 @@ impl Decoder {
         }
         self.phase = Phase::Stopped;
         self.block_stop(events)?;
-        if let Some(finish) = reason.and_then(|raw| finish::decode(raw.0, self.calls)) {
+        let (stop_sequence, _) = fields.map(finish::fields).unwrap_or_default();
+        if let Some(finish) = reason.and_then(|raw| finish::decode(raw.0, self.calls, stop_sequence)) {
             events.push(StreamEvent::Finish { choice: 0, finish });
         }
         self.end(events);
@@ -348,7 +351,7 @@ impl Decoder {
                 self.block_delta(index, delta, events)?;
             }
             b"contentBlockStop" => self.block_stop(events)?,
-            b"messageStop" => self.message_stop(event.stop_reason, events)?,
+            b"messageStop" => self.message_stop(event.stop_reason, event.fields, events)?,
             b"metadata" => self.metadata(event, events),
             _ => {}
         }

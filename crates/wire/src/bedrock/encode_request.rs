@@ -8,7 +8,7 @@ use trunkline_domain::chat::{ChatRequest, Extras, Number, RawJson};
 
 use super::models::Family;
 use super::reasoning::{self, Plan};
-use super::{DIALECT, encode_messages, form, parameters};
+use super::{DIALECT, encode_messages, finish, form, parameters};
 use crate::anthropic::recast::models as claude;
 use crate::codec::Subject;
 use crate::cursor::Cursor;
@@ -44,6 +44,11 @@ pub(super) fn encode(request: &ChatRequest, target: &EncodeTarget<'_>, losses: &
         }
         inference(object, request, target, &plan, losses);
         additional(object, request, (target, &plan, chooses), losses);
+        // Other dialects say which sequence it was unasked.
+        let stops = !request.sampling.stop.is_empty() && Family::of(target.model) == Family::Claude;
+        if stops && !request.extras.is_of(DIALECT) {
+            object.member(finish::PATHS, &[finish::STOP_SEQUENCE][..]);
+        }
         output(object, request, &plan, losses);
         labels(object, request, losses);
         lose_others(request, losses);

@@ -5,7 +5,7 @@ use trunkline_domain::chat::{Delta, Opaque, Part, PartKind, RawJson, StreamEvent
 use trunkline_domain::{Text, Usage};
 
 use super::encode_blocks::{BETWEEN_PIECES, Place, Writer, call_id, lose_of_part};
-use super::response::{lose_choice, lose_logprobs, lose_stop_sequence, write_tier};
+use super::response::{lose_choice, lose_logprobs, write_tier};
 use super::{DIALECT, citations, finish, form, usage};
 use crate::codec::Subject;
 use crate::framing::eventstream;
@@ -234,8 +234,10 @@ impl Encoder {
     fn message_stop(&mut self, finish: Option<&trunkline_domain::chat::Finish>, out: &mut Frames) {
         self.part_stop(out);
         self.finished = true;
-        lose_stop_sequence(finish.and_then(|finish| finish.stop_sequence.as_ref()), &mut out.losses);
-        event(out, "messageStop", |object, _| object.optional("stopReason", finish.map(finish::word)));
+        event(out, "messageStop", |object, _| {
+            object.optional("stopReason", finish.map(finish::word));
+            finish::write_fields(object, finish);
+        });
     }
 
     fn end(&mut self, out: &mut Frames) {

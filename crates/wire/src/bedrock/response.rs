@@ -18,6 +18,7 @@ wire_object! {
         "stopReason" => stop_reason: Str,
         "usage" => usage: usage::Reported,
         "serviceTier" => tier: Tier,
+        "additionalModelResponseFields" => fields: RawJson,
         // The provider's own measure, which says nothing about the answer.
         "metrics" => metrics: serde::de::IgnoredAny,
     }
@@ -49,9 +50,13 @@ pub(super) fn decode(body: &[u8]) -> Result<ChatResponse, AnswerProblem> {
     let mut rest = answer.rest;
     rest.nest("output", of_output);
     rest.nest("message", message.rest);
+    let (stop_sequence, left) = answer.fields.map(finish::fields).unwrap_or_default();
+    if let Some(left) = left {
+        rest.push(finish::FIELDS, left);
+    }
     let choice = Choice {
         parts,
-        finish: answer.stop_reason.and_then(|raw| finish::decode(raw.0, calls)),
+        finish: answer.stop_reason.and_then(|raw| finish::decode(raw.0, calls, stop_sequence)),
         ..Choice::default()
     };
     Ok(ChatResponse {
@@ -80,8 +85,8 @@ pub(super) fn encode(response: &ChatResponse, losses: &mut Losses) -> Bytes {
             restore_nested(output, &response.extras, DIALECT, "output");
         });
         if let Some(finish) = first.and_then(|choice| choice.finish.as_ref()) {
-            lose_stop_sequence(finish.stop_sequence.as_ref(), losses);
             object.member("stopReason", finish::word(finish));
+            finish::write_fields(object, Some(finish));
         }
         if let Some(reported) = &response.usage {
             usage::write(object, reported);
@@ -123,11 +128,4 @@ pub(super) fn lose_choice(index: u32, losses: &mut Losses) {
 
 pub(super) fn lose_logprobs(losses: &mut Losses) {
     losses.dropped(Subject::Sampling, "logprobs", "the dialect has no log probabilities");
-}
-
-pub(super) fn lose_stop_sequence(sequence: Option<&Text>, losses: &mut Losses) {
-    if sequence.is_some() {
-        let why = "the dialect does not say which sequence ended the answer";
-        losses.dropped(Subject::Other, "choices[0].finish.stop_sequence", why);
-    }
 }

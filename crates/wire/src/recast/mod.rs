@@ -47,6 +47,12 @@ pub trait CallerCodec: Send + Sync {
     /// for the ingress to fill in. The error names the field as the caller wrote it.
     fn decode_request(&self, envelope: &Envelope) -> Result<ChatRequest, FieldError>;
 
+    /// Puts together what the dialect's callers hand back in the pieces it was streamed in, for a provider of another
+    /// dialect. Nothing unless callers do so.
+    fn gather(&self, request: &mut ChatRequest) {
+        let _ = request;
+    }
+
     /// Writes an answer for the caller.
     fn encode_response(
         &self,

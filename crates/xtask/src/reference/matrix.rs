@@ -2,22 +2,25 @@
 //! on `fixtures/matrix/` and on the dialects' own fixtures.
 //!
 //! What it is not: a table of verdicts. A capability that neither arrives nor is named as a loss keeps the page from being
-//! written. Where to look first: [`markdown`]; then `matrix/cells.rs`.
+//! written, and so does a refusal without a page that is cited for it. Where to look first: [`markdown`]; then
+//! `matrix/cells.rs` (requests), `matrix/answers.rs`, `matrix/evidence.rs` (whose fixtures vouch for what).
 
+mod answers;
 mod cells;
 mod columns;
+mod evidence;
 mod fixtures;
+mod losses;
 mod page;
 mod probes;
 
 use trunkline_domain::Dialect;
-use trunkline_providers::spec::Api;
-use trunkline_wire::quirks::Quirks;
 
-use self::cells::{Answer, Unsettled, Verdict};
+use self::cells::{Unsettled, Verdict};
 use self::columns::Column;
-use self::fixtures::Examples;
-use self::probes::{ANSWERS, AnswerProbe, REQUESTS};
+use self::evidence::{Known, Spoken};
+use self::fixtures::{Cited, Claims, Examples};
+use self::probes::{ANSWERS, REQUESTS};
 use super::Problem;
 
 /// The dialects callers speak, by their names on the page.
@@ -32,14 +35,16 @@ const CALLERS: &[(Dialect, &str)] = &[
 #[derive(Clone, PartialEq, Eq)]
 struct Cell {
     verdict: Verdict,
-    /// Nothing but constructed fixtures vouches for it.
+    /// Nothing that the provider showed vouches for it.
     hollow: bool,
-    /// Where the provider lists what it has, where that is less.
+    /// Where a list of fields is without it, of what is refused.
     docs: Option<String>,
 }
 
 /// A capability in one table.
 struct Row {
+    /// Its name in `fixtures/matrix/`.
+    key: &'static str,
     title: &'static str,
     /// One a column.
     cells: Vec<Cell>,
@@ -56,130 +61,100 @@ struct Table {
 
 pub(super) fn markdown() -> Result<String, Problem> {
     let columns = Column::all()?;
+    let mut spoken = Vec::new();
+    for column in &columns {
+        for dialect in column.dialects() {
+            if spoken.iter().all(|known: &Spoken| known.dialect != dialect) {
+                let examples = Examples::of(dialect)?;
+                spoken.push(Spoken { dialect, examples, cases: fixtures::of_dialect(dialect)? });
+            }
+        }
+    }
     let mut unsettled = Vec::new();
     let mut tables = Vec::new();
     for &(caller, title) in CALLERS {
-        tables.push(table(caller, title, &columns, &mut unsettled)?);
+        tables.push(table((caller, title), &columns, &spoken, &mut unsettled));
     }
+    unsettled.extend(unused(&spoken, &tables));
     if unsettled.is_empty() { Ok(page::markdown(&columns, &tables)) } else { Err(Problem::Matrix(unsettled)) }
 }
 
 fn table(
-    caller: Dialect,
-    title: &'static str,
+    (caller, title): (Dialect, &'static str),
     columns: &[Column],
+    spoken: &[Spoken],
     unsettled: &mut Vec<String>,
-) -> Result<Table, Problem> {
-    let examples = Examples::of(caller)?;
+) -> Table {
     let mut table = Table { title, requests: Vec::new(), answers: Vec::new(), absent: Vec::new() };
+    let of = |dialect| spoken.iter().find(|spoken| spoken.dialect == dialect);
+    let Some(Spoken { examples, .. }) = of(caller) else { return table };
     for probe in REQUESTS {
-        if let Some(docs) = examples.absent.get(probe.key) {
-            table.absent.push((probe.title, docs.clone()));
+        if let Some(cited) = examples.absent.get(probe.key) {
+            table.absent.push((probe.title, cited.url.clone()));
             continue;
         }
         let example = examples.request.get(probe.key).map_or("", String::as_str);
         let mut cells = Vec::new();
         for column in columns {
-            match cells::request(probe, (caller, example), column) {
-                Ok(verdict) => cells.push(Cell { verdict, hollow: !column.proven, docs: docs(column) }),
+            let lacks = column.api(caller).and_then(|api| of(api.dialect));
+            let lacks = lacks.and_then(|spoken| spoken.examples.lacks.get(probe.key));
+            let cell = cells::request(probe, (caller, example), column).and_then(|verdict| {
+                let refused = matches!(verdict, Verdict::Refused(_));
+                let docs = if refused { Some(lacks.ok_or(Unsettled::Uncited)?.url.clone()) } else { None };
+                Ok(Cell { verdict, hollow: !column.proven, docs })
+            });
+            match cell {
+                Ok(cell) => cells.push(cell),
                 Err(why) => unsettled.push(complaint(title, probe.title, column, &why)),
             }
         }
-        table.requests.push(Row { title: probe.title, cells });
+        table.requests.push(Row { key: probe.key, title: probe.title, cells });
     }
     for probe in ANSWERS {
         if probe.asked_by.is_some_and(|key| examples.absent.contains_key(key)) {
             continue;
         }
-        // Providers that speak alike answer alike.
-        let mut known: Vec<(Dialect, Quirks, Shown)> = Vec::new();
+        let mut known = Known::default();
         let mut cells = Vec::new();
         for column in columns {
-            let Some(Api { dialect, .. }) = column.api(caller) else { continue };
-            let (from, quirks) = (*dialect, column.spec.quirks);
-            let same = known.iter().find(|(dialect, other, _)| (*dialect, *other) == (from, quirks));
-            let shown = match same.map(|(_, _, shown)| shown.clone()) {
-                Some(shown) => shown,
-                None => match answer(probe, (from, caller), &quirks)? {
-                    Ok(shown) => {
-                        known.push((from, quirks, shown.clone()));
-                        shown
-                    }
-                    Err(why) => {
-                        unsettled.push(complaint(title, probe.title, column, &why));
-                        continue;
-                    }
-                },
-            };
-            cells.push(shown.cell(column));
+            let Some(spoken) = column.api(caller).and_then(|api| of(api.dialect)) else { continue };
+            match evidence::cell(probe, (spoken, column), caller, &mut known) {
+                Ok(cell) => cells.push(cell),
+                Err(why) => unsettled.push(complaint(title, probe.title, column, &why)),
+            }
         }
-        table.answers.push(Row { title: probe.title, cells });
+        table.answers.push(Row { key: probe.key, title: probe.title, cells });
     }
-    Ok(table)
-}
-
-fn docs(column: &Column) -> Option<String> {
-    Some(column.spec.docs.to_owned()).filter(|docs| !docs.is_empty())
+    table
 }
 
 fn complaint(caller: &str, capability: &str, column: &Column, why: &Unsettled) -> String {
     format!("{caller}, {capability}, {} ({}): {why}", column.spec.id, column.model.as_str())
 }
 
-/// What becomes of an answer's capability wherever a dialect is spoken in one way.
-#[derive(Clone)]
-enum Shown {
-    /// An answer has it; whether nobody else showed that answer.
-    Answered { verdict: Verdict, constructed: bool },
-    /// No answer has it; where the fields of answers are listed.
-    Silent(String),
-}
+/// The rows of a table that claims are about.
+type Rows = fn(&Table) -> &[Row];
 
-impl Shown {
-    fn cell(self, column: &Column) -> Cell {
-        match self {
-            Self::Answered { verdict, constructed } => {
-                Cell { verdict, hollow: constructed || !column.proven, docs: docs(column) }
-            }
-            Self::Silent(listed) => {
-                let why = "the provider's answers have no field for it".to_owned();
-                Cell { verdict: Verdict::Refused(why), hollow: false, docs: Some(listed) }
-            }
+/// Claims of what a dialect lacks that no cell rests on: it has it, or they are misspelled.
+fn unused(spoken: &[Spoken], tables: &[Table]) -> Vec<String> {
+    let rests = |key: &str, cited: &Cited, rows: Rows| {
+        let mut cells = tables.iter().flat_map(rows).filter(|row| row.key == key).flat_map(|row| &row.cells);
+        cells.any(|cell| cell.docs.as_ref() == Some(&cited.url))
+    };
+    let mut complaints = Vec::new();
+    for Spoken { dialect, examples, .. } in spoken {
+        let lists: [(&str, &Claims, Rows); 2] = [
+            ("lacks", &examples.lacks, |table| &table.requests),
+            ("silent", &examples.silent, |table| &table.answers),
+        ];
+        for (list, claims, rows) in lists {
+            let idle = claims.iter().filter(|(key, cited)| !rests(key, cited, rows));
+            complaints.extend(
+                idle.map(|(key, _)| format!("{}, {list}.{key}: no cell rests on it", dialect.as_str())),
+            );
         }
     }
-}
-
-/// What becomes of an answer's capability: shown by the fixture of the provider's dialect that vouches for most.
-fn answer(
-    probe: &AnswerProbe,
-    (from, to): (Dialect, Dialect),
-    quirks: &Quirks,
-) -> Result<Result<Shown, Unsettled>, Problem> {
-    let examples = Examples::of(from)?;
-    let mut answers = Vec::new();
-    for case in fixtures::cases(from.as_str().as_ref())? {
-        answers.push((case.constructed, Answer::of(probe.said, &case, from, quirks)));
-    }
-    if let Some(body) = examples.answer.get(probe.key) {
-        answers.push((true, Answer::whole(body.as_bytes(), from, quirks)));
-    }
-    let mut shown = Vec::new();
-    for (constructed, given) in answers {
-        let verdict = given.and_then(|given| match given {
-            Some(given) => cells::answer(probe, &given, (from, to)),
-            None => Ok(None),
-        });
-        match verdict {
-            Ok(verdict) => shown.extend(verdict.map(|verdict| (constructed, verdict))),
-            Err(why) => return Ok(Err(why)),
-        }
-    }
-    let best = shown.into_iter().min_by_key(|(constructed, verdict)| (*constructed, verdict.losses()));
-    Ok(match (best, examples.silent.get(probe.key)) {
-        (Some((constructed, verdict)), None) => Ok(Shown::Answered { verdict, constructed }),
-        (None, Some(listed)) => Ok(Shown::Silent(listed.clone())),
-        (Some(_), Some(_)) | (None, None) => Err(Unsettled::Example),
-    })
+    complaints
 }
 
 #[cfg(test)]
@@ -211,6 +186,46 @@ mod tests {
     }
 
     #[test]
+    fn a_fixture_is_no_proof_of_another_provider_than_its_own() {
+        let columns = Column::all().unwrap();
+        let dialect = Dialect::OpenaiChat;
+        let cases = fixtures::of_dialect(dialect).unwrap();
+        let spoken = Spoken { dialect, examples: Examples::of(dialect).unwrap(), cases };
+        let cell = |provider: &str| {
+            let column = columns.iter().find(|column| column.spec.id == provider);
+            let column = column.unwrap_or_else(|| panic!("{provider} is no provider"));
+            let thinking = ANSWERS.iter().find(|probe| probe.key == "thinking").unwrap();
+            evidence::cell(thinking, (&spoken, column), Dialect::AnthropicMessages, &mut Known::default())
+                .unwrap()
+        };
+        // Its own fixture is documented; others' show only what becomes of it; the inventor's list of fields is without.
+        let provider = cases_provider("deepseek_reasoning");
+        assert!(!cell(&provider).hollow);
+        let other = columns.iter().find(|column| column.cases.is_empty() && column.api(dialect).is_some());
+        assert!(cell(other.unwrap().spec.id).hollow);
+        assert!(matches!(cell(&spoken.examples.provider).verdict, Verdict::Refused(_)));
+    }
+
+    /// Whose a case of OpenAI's chat dialect is.
+    fn cases_provider(name: &str) -> String {
+        let cases = fixtures::of_dialect(Dialect::OpenaiChat).unwrap();
+        cases.into_iter().find(|case| case.name() == name).and_then(|case| case.provider).unwrap()
+    }
+
+    #[test]
+    fn what_the_same_dialect_carries_is_sent_and_what_another_does_is_checked() {
+        let columns = Column::all().unwrap();
+        let example = r#"{"model":"m","messages":[{"role":"user","content":"Hello"}]}"#;
+        let text = REQUESTS.iter().find(|probe| probe.key == "text").unwrap();
+        let verdict = |model: &str| {
+            let column = columns.iter().find(|column| column.model.as_str() == model).unwrap();
+            cells::request(text, (Dialect::OpenaiChat, example), column).unwrap()
+        };
+        assert_eq!(verdict("gpt-5.4"), Verdict::Sent);
+        assert_eq!(verdict("claude-opus-4-5"), Verdict::Passed);
+    }
+
+    #[test]
     fn what_neither_arrives_nor_is_named_has_no_verdict() {
         let columns = Column::all().unwrap();
         let example = r#"{"model":"m","messages":[{"role":"user","content":"Hello"}]}"#;
@@ -220,6 +235,7 @@ mod tests {
             title: "",
             said: |chat| Some(chat.model.to_string()),
             spelled: None,
+            names: &[],
         };
         let anthropic = columns.iter().find(|column| column.model.as_str() == "claude-opus-4-5").unwrap();
         let settled = cells::request(&probe, (Dialect::OpenaiChat, example), anthropic);

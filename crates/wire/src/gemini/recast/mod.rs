@@ -13,7 +13,8 @@
 //!   lifted to JSON Schema and lowered again ([`schema`]);
 //! - grounding is read as citations without their places, which count bytes of parts and not characters of text; log
 //!   probabilities without the ids of tokens; how many searches there were is read and not written;
-//! - pieces of text that follow each other in an answer are one part, as a stream cannot tell them apart.
+//! - pieces of text that follow each other in an answer are one part, as a stream cannot tell them apart; when they come
+//!   back, they are put together for everybody but Google ([`pieces`]).
 //!
 //! A stream is written as it comes, but for a call's arguments, which the dialect has as one object
 //! ([`encode_stream::ARGUMENTS_BYTES_MAX`]), and for finish reasons and usage, which come with the last chunk. Of a stream
@@ -34,6 +35,7 @@ mod encode_stream;
 mod finish;
 mod logprobs;
 pub(super) mod parts;
+mod pieces;
 mod reasoning;
 mod response;
 mod schema;
@@ -64,6 +66,10 @@ impl CallerCodec for GeminiGenerate {
 
     fn decode_request(&self, envelope: &Envelope) -> Result<ChatRequest, FieldError> {
         decode_request::decode(envelope)
+    }
+
+    fn gather(&self, request: &mut ChatRequest) {
+        pieces::gather(request);
     }
 
     fn encode_response(

@@ -115,15 +115,32 @@ fn function(declaration: Declaration, mut form: u32) -> Option<Tool> {
 
 /// Reads `toolConfig`: the choice, and what else it holds.
 pub(super) fn choice(raw: &str) -> serde_json::Result<(Option<ToolChoice>, Rest)> {
-    let Config { calling, rest } = serde_json::from_str(raw)?;
-    let choice = calling.map(|raw| {
-        let read = serde_json::from_str::<Calling>(raw.get()).ok().and_then(Calling::choice);
-        read.unwrap_or(ToolChoice::Opaque(Opaque { dialect: DIALECT, raw }))
-    });
-    Ok((choice, rest))
+    let Config { calling, mut rest } = serde_json::from_str(raw)?;
+    let Some(raw) = calling else { return Ok((None, rest)) };
+    let choice = match serde_json::from_str::<Calling>(raw.get()) {
+        Ok(calling) if calling.only_validates() => {
+            rest.push(CALLING, raw);
+            ToolChoice::Auto
+        }
+        calling => {
+            let read = calling.ok().and_then(Calling::choice);
+            read.unwrap_or(ToolChoice::Opaque(Opaque { dialect: DIALECT, raw }))
+        }
+    };
+    Ok((Some(choice), rest))
 }
 
+/// What a choice is called in `toolConfig`.
+const CALLING: &str = "functionCallingConfig";
+
 impl Calling {
+    /// Whether the model may call any tool or none, as it may anyway, and only the form of its calls is held to their
+    /// schemas. No other dialect has that of all tools at once: it is kept as it was written, and lost by name elsewhere.
+    fn only_validates(&self) -> bool {
+        let any = self.allowed.as_ref().is_none_or(Vec::is_empty);
+        any && self.rest.is_empty() && self.mode.as_ref().is_some_and(|mode| &*mode.0 == "VALIDATED")
+    }
+
     fn choice(self) -> Option<ToolChoice> {
         if !self.rest.is_empty() {
             return None;
@@ -262,14 +279,17 @@ fn write_choice(object: &mut Object<'_>, request: &ChatRequest, losses: &mut Los
         Some(ToolChoice::Opaque(opaque)) if opaque.dialect == DIALECT => Some(&opaque.raw),
         _ => None,
     };
+    // As the caller wrote it, if this says it.
+    let kept = request.tool_choice == Some(ToolChoice::Auto) && keeps_choice(&request.extras);
+    let mode = if kept { "" } else { mode };
     if mode.is_empty() && raw.is_none() && request.extras.form(DIALECT) & form::TOOL_CONFIG == 0 {
         return;
     }
     object.object("toolConfig", |config| {
         if let Some(raw) = raw {
-            config.raw("functionCallingConfig", raw);
+            config.raw(CALLING, raw);
         } else if !mode.is_empty() {
-            config.object("functionCallingConfig", |calling| {
+            config.object(CALLING, |calling| {
                 calling.member("mode", mode);
                 if !names.is_empty() {
                     calling.member("allowedFunctionNames", names);
@@ -278,4 +298,10 @@ fn write_choice(object: &mut Object<'_>, request: &ChatRequest, losses: &mut Los
         }
         restore_nested(config, &request.extras, DIALECT, "toolConfig");
     });
+}
+
+/// Whether what else `toolConfig` held is the choice itself ([`Calling::only_validates`]).
+fn keeps_choice(extras: &Extras) -> bool {
+    let is_choice = |key: &str| key.strip_prefix("toolConfig.") == Some(CALLING);
+    extras.is_of(DIALECT) && extras.fields().iter().any(|(key, _)| is_choice(key))
 }

@@ -49,6 +49,8 @@ wire_object! {
         "index" => index: u32,
         "delta" => delta: WireDelta,
         "finish_reason" => finish_reason: Str,
+        "stop_reason" => stop_reason: RawJson,
+        "matched_stop" => matched_stop: RawJson,
         "logprobs" => logprobs: WireLogprobs,
     }
 }
@@ -172,7 +174,7 @@ impl Decoder {
         Ok(())
     }
 
-    fn choice(&mut self, wire: ChunkChoice, events: &mut Vec<StreamEvent>) -> Result<(), AnswerProblem> {
+    fn choice(&mut self, mut wire: ChunkChoice, events: &mut Vec<StreamEvent>) -> Result<(), AnswerProblem> {
         let index = wire.index.unwrap_or(0);
         let at = self.choices.iter().position(|choice| choice.index == index);
         let at = at.unwrap_or(self.choices.len());
@@ -191,7 +193,9 @@ impl Decoder {
             writer.events.push(StreamEvent::Logprobs { choice: index, logprobs });
         }
         if let Some(reason) = wire.finish_reason {
-            writer.finish(&reason.0);
+            let quirks = &self.quirks;
+            let sequence = finish::stop_sequence(quirks, &mut wire.stop_reason, &mut wire.matched_stop);
+            writer.finish(&reason.0, sequence);
         }
         Ok(())
     }
@@ -455,11 +459,11 @@ impl Writer<'_> {
         self.events.push(StreamEvent::PartStop { choice, index });
     }
 
-    fn finish(&mut self, reason: &Text) {
+    fn finish(&mut self, reason: &Text, stop_sequence: Option<Text>) {
         if self.choice.finished {
             return;
         }
-        if let Some(finish) = finish::decode(reason, self.choice.calls) {
+        if let Some(finish) = finish::decode(reason, self.choice.calls, stop_sequence) {
             self.close();
             self.events.push(StreamEvent::Finish { choice: self.choice.index, finish });
             self.choice.finished = true;

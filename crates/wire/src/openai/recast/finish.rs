@@ -1,10 +1,11 @@
 //! Why an answer ended, and the log probabilities of what it says: shared by buffered and streamed answers.
 
 use trunkline_domain::Text;
-use trunkline_domain::chat::{Finish, FinishReason, Logprobs, Number, TokenLogprob};
+use trunkline_domain::chat::{Finish, FinishReason, Logprobs, Number, RawJson, TokenLogprob};
 
 use crate::codec::Subject;
 use crate::json::{Array, Object, Str, wire_object};
+use crate::quirks::{Quirks, StopSequence};
 use crate::recast::Losses;
 
 /// The words of this dialect: OpenAI's first in each class; Together says `eos`, Z.ai `sensitive` and `network_error`,
@@ -21,13 +22,31 @@ const WORDS: &[(&str, FinishReason)] = &[
     ("network_error", FinishReason::Error),
 ];
 
-/// Reads a reason; an empty one is none.
-pub(super) fn decode(raw: &Text, tool_calls: usize) -> Option<Finish> {
+/// Reads a reason, and which stop sequence ended the answer; an empty one is none.
+pub(super) fn decode(raw: &Text, tool_calls: usize, stop_sequence: Option<Text>) -> Option<Finish> {
     if raw.is_empty() {
         return None;
     }
     let reason = class(raw).unwrap_or(FinishReason::Other).given_tool_calls(tool_calls);
-    Some(Finish { reason, raw: raw.clone(), stop_sequence: None })
+    let stopped = reason == FinishReason::Stop && stop_sequence.is_some();
+    let reason = if stopped { FinishReason::StopSequence } else { reason };
+    Some(Finish { reason, raw: raw.clone(), stop_sequence })
+}
+
+/// Takes the stop sequence from the member in which a server says it.
+pub(super) fn stop_sequence(
+    quirks: &Quirks,
+    stop_reason: &mut Option<RawJson>,
+    matched_stop: &mut Option<RawJson>,
+) -> Option<Text> {
+    let said = match quirks.stop_sequence {
+        StopSequence::Unsaid => return None,
+        StopSequence::StopReason => stop_reason,
+        StopSequence::MatchedStop => matched_stop,
+    };
+    let sequence = serde_json::from_str::<Str>(said.as_ref()?.get()).ok()?;
+    *said = None;
+    Some(sequence.0)
 }
 
 fn class(word: &str) -> Option<FinishReason> {

@@ -38,6 +38,8 @@ wire_object! {
         "index" => index: u32,
         "message" => message: Message,
         "finish_reason" => finish_reason: Str,
+        "stop_reason" => stop_reason: RawJson,
+        "matched_stop" => matched_stop: RawJson,
         "logprobs" => logprobs: WireLogprobs,
     }
 }
@@ -95,7 +97,7 @@ pub(super) fn decode(body: &[u8], quirks: &Quirks) -> Result<ChatResponse, Answe
     let mut choices = Vec::with_capacity(wire_choices.len());
     for (place, raw) in wire_choices.iter().enumerate() {
         let place = u32::try_from(place).unwrap_or(u32::MAX);
-        choices.push(choice(raw, place).ok_or(AnswerProblem::Malformed)?);
+        choices.push(choice(raw, place, quirks).ok_or(AnswerProblem::Malformed)?);
     }
     choices.sort_by_key(|choice| choice.index);
     if choices.windows(2).any(|pair| matches!(pair, [one, next] if one.index == next.index)) {
@@ -114,14 +116,20 @@ pub(super) fn decode(body: &[u8], quirks: &Quirks) -> Result<ChatResponse, Answe
     })
 }
 
-fn choice(raw: &RawJson, place: u32) -> Option<Choice> {
-    let WireChoice { index, message, finish_reason, logprobs, mut rest } =
+fn choice(raw: &RawJson, place: u32, quirks: &Quirks) -> Option<Choice> {
+    let WireChoice { index, message, finish_reason, mut stop_reason, mut matched_stop, logprobs, mut rest } =
         serde_json::from_str(raw.get()).ok()?;
+    let stop_sequence = finish::stop_sequence(quirks, &mut stop_reason, &mut matched_stop);
+    for (name, left) in [("stop_reason", stop_reason), ("matched_stop", matched_stop)] {
+        if let Some(raw) = left {
+            rest.push(name, raw);
+        }
+    }
     let (parts, form) = parts(message?, raw, &mut rest)?;
     let calls = parts.iter().filter(|part| part.tool_call().is_some()).count();
     Some(Choice {
         index: index.unwrap_or(place),
-        finish: finish_reason.and_then(|reason| finish::decode(&reason.0, calls)),
+        finish: finish_reason.and_then(|reason| finish::decode(&reason.0, calls, stop_sequence)),
         logprobs: logprobs.and_then(WireLogprobs::logprobs),
         extras: rest.without_nulls().extras(DIALECT, form),
         parts,

@@ -56,6 +56,31 @@ fn written(bytes: &[u8]) -> Vec<(String, Value)> {
 }
 
 #[test]
+fn the_stop_sequence_is_among_the_models_own_fields() {
+    let fields = |fields: Value| {
+        let answer = json!({
+            "output": { "message": { "role": "assistant", "content": [{ "text": "a" }] } },
+            "stopReason": "stop_sequence", "additionalModelResponseFields": fields,
+        });
+        let read = codec(CONVERSE).decode_response(answer.to_string().as_bytes(), &TOLERANT).unwrap();
+        let stop = event(
+            "messageStop",
+            &json!({ "stopReason": "stop_sequence", "additionalModelResponseFields": fields }),
+        );
+        let (events, ending) = self::read(&[start(), delta(0, &json!({ "text": "a" })), stop, metadata()]);
+        assert_eq!(ending, Ending::Complete);
+        let (whole, streamed) = (read.choices[0].finish.clone().unwrap(), fold(events));
+        assert_eq!(streamed.choices[0].finish, Some(whole.clone()));
+        (whole.stop_sequence, read.extras.fields().len())
+    };
+    assert_eq!(fields(json!({ "stop_sequence": "END" })), (Some("END".into()), 0));
+    assert_eq!(fields(json!({ "stop_sequence": null })), (None, 0));
+    // What else was asked for stays as it is.
+    assert_eq!(fields(json!({ "stop_sequence": "END", "top_k": 1 })), (Some("END".into()), 1));
+    assert_eq!(fields(json!([1])), (None, 1));
+}
+
+#[test]
 fn an_exception_in_mid_stream_ends_it() {
     let text = delta(0, &json!({ "text": "a" }));
     for (raw, kind, message) in [
@@ -438,7 +463,7 @@ fn an_answer_of_another_dialect_loses_the_same_buffered_and_streamed() {
             { "text": "" },
             { "text": "no" },
             { "image": { "format": "png", "source": { "s3Location": { "uri": "s3://bucket/a.png" } } } },
-        ] } }, "stopReason": "content_filtered" })
+        ] } }, "stopReason": "content_filtered", "additionalModelResponseFields": { "stop_sequence": "x" } })
     );
     let (bytes, streamed) = stream(CONVERSE, &unfold(response.clone()), &identity(&response, &request));
     let paths = |losses: &Losses| {
@@ -451,7 +476,6 @@ fn an_answer_of_another_dialect_loses_the_same_buffered_and_streamed() {
     assert_eq!(
         paths(&losses),
         [
-            path("choices[0].finish.stop_sequence", Subject::Other),
             path("choices[0].parts[0].signature", Subject::State),
             path("choices[0].parts[1]", Subject::State),
             path("choices[0].parts[4]", Subject::Content),

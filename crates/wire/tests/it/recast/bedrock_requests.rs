@@ -95,6 +95,7 @@ fn a_request_of_openai_becomes_one_of_bedrock() {
             ],
             "inferenceConfig": { "maxTokens": 9, "temperature": 1, "stopSequences": ["x"] },
             "additionalModelRequestFields": { "tool_choice": { "type": "auto", "disable_parallel_tool_use": true } },
+            "additionalModelResponseFieldPaths": ["/stop_sequence"],
             "outputConfig": { "textFormat": { "type": "json_schema", "structure": { "jsonSchema": { "schema": "{\"type\":\"object\"}", "name": "n" } } } },
             "requestMetadata": { "team": "a" },
             "serviceTier": { "type": "flex" },
@@ -114,6 +115,17 @@ fn a_request_of_openai_becomes_one_of_bedrock() {
             dropped("user", Subject::Labels),
         ]
     );
+}
+
+#[test]
+fn which_stop_sequence_ended_an_answer_is_asked_of_claude_only() {
+    let asks = |model: &str, more: Value| {
+        translate(CHAT, model, &chat(more)).0["additionalModelResponseFieldPaths"].clone()
+    };
+    let stops = || json!({ "stop": ["x"] });
+    assert_eq!(asks(BY_BUDGET, stops()), json!(["/stop_sequence"]));
+    assert_eq!(asks(BY_BUDGET, json!({})), Value::Null);
+    assert_eq!(asks("us.amazon.nova-pro-v1:0", stops()), Value::Null);
 }
 
 #[test]

@@ -118,6 +118,8 @@ pub(super) fn request() -> BoxedStrategy<Value> {
         Just(json!({ "mode": "ANY", "allowedFunctionNames": ["f"] })),
         Just(json!({ "mode": "ANY", "allowedFunctionNames": ["f", "g"] })),
         Just(json!({ "mode": "VALIDATED", "allowedFunctionNames": ["f", "g"] })),
+        Just(json!({ "mode": "VALIDATED" })),
+        Just(json!({ "mode": "VALIDATED", "allowedFunctionNames": [] })),
         Just(json!({ "mode": "MOON" })),
     ];
     let thinking = prop_oneof![

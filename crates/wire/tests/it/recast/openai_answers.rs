@@ -8,6 +8,7 @@ use trunkline_domain::chat::{
 };
 use trunkline_domain::{Dialect, Usage};
 use trunkline_wire::codec::{AnswerProblem, ErrorWords};
+use trunkline_wire::quirks::{Quirks, StopSequence};
 use trunkline_wire::recast::Losses;
 
 use super::openai_chat::CHAT;
@@ -21,6 +22,34 @@ fn chunks(choices: &[&str]) -> Vec<u8> {
 
 pub(super) fn read(stream: &[u8]) -> (Vec<StreamEvent>, Ending) {
     events(CHAT, &TOLERANT, [stream])
+}
+
+#[test]
+fn servers_that_say_which_stop_sequence_it_was_are_understood() {
+    for (said, member) in
+        [(StopSequence::StopReason, "stop_reason"), (StopSequence::MatchedStop, "matched_stop")]
+    {
+        let quirks = Quirks { stop_sequence: said, ..TOLERANT };
+        let finish = |quirks: &Quirks, value: &str| {
+            let rest = format!(r#""finish_reason":"stop","{member}":{value}"#);
+            let body = format!(r#"{{"choices":[{{"index":0,"message":{{"content":"a"}},{rest}}}]}}"#);
+            let read = codec(CHAT).decode_response(body.as_bytes(), quirks).unwrap();
+            let delta = format!(r#"{{"index":0,"delta":{{"content":"a"}},{rest}}}"#);
+            let stream = [chunks(&[&delta]), b"data: [DONE]\n\n".to_vec()].concat();
+            let (events, ending) = events(CHAT, quirks, [stream.as_slice()]);
+            assert_eq!(ending, Ending::Complete);
+            let choice = &read.choices[0];
+            assert_eq!(fold(events).choices[0].finish, choice.finish);
+            let finish = choice.finish.clone().unwrap();
+            (finish.reason, finish.stop_sequence, choice.extras.fields().len())
+        };
+        let stopped = (FinishReason::StopSequence, Some("END".into()), 0);
+        assert_eq!(finish(&quirks, r#""END""#), stopped);
+        // A token's number is no sequence, and elsewhere the member means something else.
+        assert_eq!(finish(&quirks, "151645"), (FinishReason::Stop, None, 1));
+        assert_eq!(finish(&quirks, "null"), (FinishReason::Stop, None, 0));
+        assert_eq!(finish(&TOLERANT, r#""END""#), (FinishReason::Stop, None, 1));
+    }
 }
 
 #[test]

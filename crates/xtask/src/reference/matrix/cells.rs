@@ -1,33 +1,28 @@
-//! The cells: a request is really made fit for a provider, an answer really put in the caller's words, and what came out
-//! is looked at. Nothing here knows what should come out.
-
-use std::collections::BTreeMap;
+//! The cells: a request is really made fit for a provider, and what came out is looked at. Nothing here knows what should
+//! come out.
 
 use bytes::Bytes;
 use http::HeaderMap;
-use serde_json::value::RawValue;
 use trunkline_domain::Dialect;
-use trunkline_domain::chat::{ChatRequest, ChatResponse, Minted, Minter, StreamEvent};
+use trunkline_domain::chat::{ChatRequest, Minted, Minter};
 use trunkline_providers::adapter::UpstreamRequest;
 use trunkline_providers::spec::{Answering, Api, Target};
 use trunkline_wire::codec::{Loss, LossKind, RelayTarget};
 use trunkline_wire::envelope::Envelope;
-use trunkline_wire::framing::{Framer, eventstream};
-use trunkline_wire::quirks::Quirks;
-use trunkline_wire::recast::{
-    AnswerIdentity, CallerCodec, ChatCodec, EncodeTarget, Frames, LossPolicy, Losses,
-};
+use trunkline_wire::recast::{CallerCodec, ChatCodec, EncodeTarget, LossPolicy, Losses};
 use trunkline_wire::splice::{Edit, EditValue, splice};
 use trunkline_wire::{caller_codec_for, chat_codec_for, codec_for};
 
 use super::columns::Column;
-use super::fixtures::Case;
-use super::probes::{AnswerProbe, RequestProbe, Said};
+use super::losses;
+use super::probes::RequestProbe;
 
 /// What became of a capability.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It arrived as it was said.
+    /// Both speak the same dialect: it is sent as it came.
+    Sent,
+    /// It was translated and arrived as it was said.
     Passed,
     /// It arrived changed, or without what may be left out; each loss by name.
     Adapted(Vec<String>),
@@ -39,7 +34,7 @@ impl Verdict {
     /// How many losses it names.
     pub(super) fn losses(&self) -> usize {
         match self {
-            Self::Passed => 0,
+            Self::Sent | Self::Passed => 0,
             Self::Adapted(losses) => losses.len(),
             Self::Refused(_) => 1,
         }
@@ -51,21 +46,29 @@ impl Verdict {
 pub(crate) enum Unsettled {
     #[error("it is neither in what arrives nor among the losses")]
     Silent,
+    #[error("it does not arrive, and the losses named are of something else")]
+    Unrelated,
+    #[error("it is refused, but no page of the provider's is cited for that (`lacks` of its dialect)")]
+    Uncited,
     #[error("the example does not say it, or its dialect's codec does not read it")]
     Example,
+    #[error("a fixture of the provider's says it, which is claimed not to")]
+    Contradicted,
+    #[error("{case}: {why}")]
+    In { case: String, why: Box<Self> },
     #[error("{0}")]
     Broken(String),
 }
 
-fn broken(problem: impl std::fmt::Debug) -> Unsettled {
+pub(super) fn broken(problem: impl std::fmt::Debug) -> Unsettled {
     Unsettled::Broken(format!("{problem:?}"))
 }
 
-fn codec(dialect: Dialect) -> Result<&'static dyn ChatCodec, Unsettled> {
+pub(super) fn codec(dialect: Dialect) -> Result<&'static dyn ChatCodec, Unsettled> {
     chat_codec_for(dialect).ok_or_else(|| broken(dialect))
 }
 
-fn caller_codec(dialect: Dialect) -> Result<&'static dyn CallerCodec, Unsettled> {
+pub(super) fn caller_codec(dialect: Dialect) -> Result<&'static dyn CallerCodec, Unsettled> {
     caller_codec_for(dialect).ok_or_else(|| broken(dialect))
 }
 
@@ -82,26 +85,32 @@ pub(super) fn request(
     asked.stream |= probe.key == "streaming";
     let expected = (probe.said)(&asked).ok_or(Unsettled::Example)?;
     let way = Way { column, api, streamed: asked.stream };
-    let sent = if api.dialect == caller { way.relay(&envelope)? } else { way.recast(asked)? };
+    let relayed = api.dialect == caller;
+    let sent = if relayed { way.relay(&envelope)? } else { way.recast(asked.clone())? };
     let Sent { chat, written, losses } = match sent {
         Ok(sent) => sent,
         Err(refused) => return Ok(Verdict::Refused(refused)),
     };
+    let own = losses::of_request(probe, &asked, &losses);
     if let Some(loss) = LossPolicy::default().intolerable(&losses) {
-        return Ok(Verdict::Refused(named(loss)));
+        return if own.contains(&loss) {
+            Ok(Verdict::Refused(named(loss)))
+        } else {
+            Err(Unsettled::Unrelated)
+        };
     }
     let spelled = probe
         .spelled
         .is_some_and(|spelled| written.windows(spelled.len()).any(|at| at == spelled.as_bytes()));
     let arrived = spelled || (probe.said)(&chat).is_some_and(|said| said == expected);
-    match (arrived, losses.is_empty()) {
-        (true, true) => Ok(Verdict::Passed),
-        (_, false) => Ok(Verdict::Adapted(losses.iter().map(named).collect())),
-        (false, true) => Err(Unsettled::Silent),
+    match (arrived, own.is_empty()) {
+        (true, true) => Ok(if relayed { Verdict::Sent } else { Verdict::Passed }),
+        (_, false) => Ok(Verdict::Adapted(own.into_iter().map(named).collect())),
+        (false, true) => Err(if losses.is_empty() { Unsettled::Silent } else { Unsettled::Unrelated }),
     }
 }
 
-fn named(loss: &Loss) -> String {
+pub(super) fn named(loss: &Loss) -> String {
     let how = match loss.kind {
         LossKind::Adapted => "changed",
         LossKind::Dropped => "left out",
@@ -196,122 +205,4 @@ impl Way<'_> {
         }
         Envelope::parse(splice(body, &edits).to_bytes()).map_err(broken)
     }
-}
-
-/// What becomes of an answer's capability on its way to a caller; `None` where this answer does not have it.
-pub(super) fn answer(
-    probe: &AnswerProbe,
-    given: &Answer,
-    (from, to): (Dialect, Dialect),
-) -> Result<Option<Verdict>, Unsettled> {
-    let Some(expected) = given.says(probe.said) else { return Ok(None) };
-    if from == to {
-        return Ok(Some(Verdict::Passed));
-    }
-    let (taken, losses) = given.recast(to)?;
-    if taken.says(probe.said).is_some_and(|said| said == expected) {
-        return Ok(Some(Verdict::Passed));
-    }
-    if let Some((remains, how)) = probe.remains
-        && given.says(remains) == taken.says(remains)
-    {
-        return Ok(Some(Verdict::Adapted(vec![how.to_owned()])));
-    }
-    if losses.is_empty() {
-        return Err(Unsettled::Silent);
-    }
-    Ok(Some(Verdict::Adapted(losses.as_slice().iter().map(named).collect())))
-}
-
-/// An answer, read.
-pub(super) enum Answer {
-    Whole(ChatResponse),
-    Streamed(Vec<StreamEvent>),
-}
-
-impl Answer {
-    /// A whole answer; `None` where it is an error.
-    pub(super) fn whole(body: &[u8], from: Dialect, quirks: &Quirks) -> Result<Option<Self>, Unsettled> {
-        Ok(codec(from)?.decode_response(body, quirks).ok().map(Self::Whole))
-    }
-
-    /// What a provider answered, if the case has such an answer.
-    pub(super) fn of(
-        said: Said,
-        case: &Case,
-        from: Dialect,
-        quirks: &Quirks,
-    ) -> Result<Option<Self>, Unsettled> {
-        if let Said::Whole(_) = said {
-            let body = case.file("response.json");
-            return body.map_or(Ok(None), |body| Self::whole(&body, from, quirks));
-        }
-        if let Some(lines) = case.file("response.events.jsonl") {
-            return Ok(Some(Self::Streamed(events(from, quirks, binary(&lines)?)?)));
-        }
-        let bytes = case.file("response.sse").or_else(|| case.file("response.ndjson"));
-        bytes.map(|bytes| events(from, quirks, bytes).map(Self::Streamed)).transpose()
-    }
-
-    fn says(&self, said: Said) -> Option<String> {
-        match (self, said) {
-            (Self::Whole(answer), Said::Whole(said)) => said(answer),
-            (Self::Streamed(events), Said::Streamed(said)) => said(events),
-            _ => None,
-        }
-    }
-
-    /// The same, as a caller reads it.
-    fn recast(&self, to: Dialect) -> Result<(Self, Losses), Unsettled> {
-        let request = ChatRequest { stream: true, ..ChatRequest::default() };
-        let identity = AnswerIdentity { id: "id", model: "m", created: 0, request: &request };
-        match self {
-            Self::Whole(answer) => {
-                let mut losses = Losses::default();
-                let body = caller_codec(to)?.encode_response(answer, &identity, &mut losses);
-                let taken = codec(to)?.decode_response(&body, &Quirks::REFERENCE).map_err(broken)?;
-                Ok((Self::Whole(taken), losses))
-            }
-            Self::Streamed(events_given) => {
-                let mut encoder = caller_codec(to)?.stream_encoder(&identity);
-                let mut out = Frames::default();
-                for event in events_given {
-                    encoder.event(event, &mut out);
-                }
-                let bytes = out.take().flat_map(|frame| frame.to_vec()).collect();
-                Ok((Self::Streamed(events(to, &Quirks::REFERENCE, bytes)?), out.losses))
-            }
-        }
-    }
-}
-
-/// The longest event of a fixture, in bytes.
-const EVENT_BYTES_MAX: usize = 1 << 20;
-
-/// What a stream amounts to.
-fn events(dialect: Dialect, quirks: &Quirks, bytes: Vec<u8>) -> Result<Vec<StreamEvent>, Unsettled> {
-    let mut framer = Framer::of(dialect, EVENT_BYTES_MAX);
-    let mut decoder = codec(dialect)?.stream_decoder(quirks);
-    let mut events = Vec::new();
-    framer.push(Bytes::from(bytes));
-    while let Some(frame) = framer.next() {
-        decoder.frame(&frame.map_err(broken)?, &mut events).map_err(broken)?;
-    }
-    if let Some(frame) = framer.finish() {
-        decoder.frame(&frame, &mut events).map_err(broken)?;
-    }
-    decoder.finish(&mut events).map_err(broken)?;
-    Ok(events)
-}
-
-/// A binary stream of events, each written as `{"name": payload}`, one a line.
-fn binary(lines: &[u8]) -> Result<Vec<u8>, Unsettled> {
-    let mut stream = Vec::new();
-    for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        let event: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(line).map_err(broken)?;
-        for (name, payload) in event {
-            stream.extend(eventstream::event(&name, payload.get().as_bytes()));
-        }
-    }
-    Ok(stream)
 }

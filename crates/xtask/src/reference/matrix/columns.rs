@@ -1,14 +1,12 @@
 //! The columns of the matrix: every provider as far as it answers chats. One that serves different models in different
 //! dialects has a column for each.
 
-use std::path::Path;
-
 use trunkline_domain::{Dialect, Operation, UpstreamModel};
 use trunkline_providers::registry::ALL;
 use trunkline_providers::spec::{Api, BaseUrl, Proof, ProviderSpec};
 use trunkline_wire::can_recast;
 
-use super::fixtures;
+use super::fixtures::{self, Case, Examples};
 use crate::reference::Problem;
 
 /// A model of each kind that is served differently, by the dialect it is at home in.
@@ -28,8 +26,10 @@ pub(super) struct Column {
     pub(super) model: UpstreamModel,
     /// The dialects in which that model can be asked.
     apis: Vec<&'static Api>,
-    /// Whether the provider is proven by something it said itself.
+    /// Whether the provider is known by something it showed itself.
     pub(super) proven: bool,
+    /// Its own fixtures.
+    pub(super) cases: Vec<Case>,
 }
 
 impl Column {
@@ -42,8 +42,9 @@ impl Column {
                 let apis: Vec<_> = spec.apis.iter().filter(|api| serves(spec, api, &model)).collect();
                 let known = columns.iter().any(|column| column.spec.id == spec.id && column.apis == apis);
                 if apis.iter().any(|api| api.dialect == dialect) && !known {
-                    let proven = spec.proof == Proof::Proven && speaks_for_itself(spec, &apis)?;
-                    columns.push(Self { spec, model, apis, proven });
+                    let cases = fixtures::of_provider(spec.id)?;
+                    let proven = spec.proof == Proof::Proven && shows_itself(spec, &apis, &cases)?;
+                    columns.push(Self { spec, model, apis, proven, cases });
                 }
             }
         }
@@ -55,18 +56,31 @@ impl Column {
         let spoken = self.apis.iter().find(|api| api.dialect == caller);
         spoken.or_else(|| self.apis.iter().find(|api| can_recast(caller, api.dialect))).copied()
     }
+
+    /// The dialects in which it can be asked.
+    pub(super) fn dialects(&self) -> impl Iterator<Item = Dialect> + '_ {
+        self.apis.iter().map(|api| api.dialect)
+    }
+
+    /// Whether the provider is among those checked against their own documentation.
+    pub(super) fn verified(&self) -> bool {
+        self.spec.proof == Proof::Proven
+    }
 }
 
 fn serves(spec: &ProviderSpec, api: &Api, model: &UpstreamModel) -> bool {
     api.operation == Operation::Chat && spec.adapter.serves(api, model)
 }
 
-/// Whether any fixture of the provider, or of a dialect it speaks, is more than constructed.
-fn speaks_for_itself(spec: &ProviderSpec, apis: &[&Api]) -> Result<bool, Problem> {
-    let own = Path::new("providers").join(spec.id).join("chat");
-    let dialects = apis.iter().map(|api| Path::new(api.dialect.as_str()).to_owned());
-    for folder in dialects.chain([own]) {
-        if fixtures::cases(&folder)?.iter().any(|case| !case.constructed) {
+/// Whether anything in the provider's own fixtures is more than constructed.
+fn shows_itself(spec: &ProviderSpec, apis: &[&Api], cases: &[Case]) -> Result<bool, Problem> {
+    if cases.iter().any(|case| !case.constructed) {
+        return Ok(true);
+    }
+    for api in apis {
+        let inventor = Examples::of(api.dialect)?.provider;
+        let of_it = |case: &Case| case.provider.as_deref().unwrap_or(&inventor) == spec.id;
+        if fixtures::of_dialect(api.dialect)?.iter().any(|case| of_it(case) && !case.constructed) {
             return Ok(true);
         }
     }

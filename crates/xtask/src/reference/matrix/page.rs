@@ -10,13 +10,14 @@ use super::{Cell, Row, Table};
 const HEAD: &str = "# What reaches whom\n\n\
     What of a caller's request reaches which provider, and what of the answer the caller. Every cell is computed: a small \
     request ([fixtures/matrix](../../fixtures/matrix)) is put through the gateway's own code for that provider and what \
-    would be sent is read again; an answer, one of the fixtures of the provider's dialect, is put in the caller's words \
-    and read again. A capability that neither arrives nor is named as a loss keeps this page from being written.\n\n\
-    Whether a model does what it is asked is another question: see its provider. Between the same dialects fields pass as \
-    they are, so there only what is known to be refused is not passed on.\n\n";
-
-/// The most pages cited in one note: beyond it, the list of providers is.
-const CITED_MAX: usize = 8;
+    would be sent is read again; an answer, one of the provider's fixtures where there is one that has it, is put in the \
+    caller's words and read again. A capability that neither arrives nor is named as a loss of its own keeps this page \
+    from being written.\n\n\
+    No provider is asked for this page. Where caller and provider speak the same dialect, OpenAI's with most, nothing is \
+    translated: the request is sent as it came, without what is known to be refused, and the answer comes back as it is. \
+    Such a cell says that nothing is in the way, not that the provider takes it or the model does it: see the provider. \
+    Where dialects differ, what is written for the provider was read again and said the same; that is checked here, what \
+    the provider does with it is not.\n\n";
 
 /// The most providers a column is called by the first of.
 const NAMED_MAX: usize = 12;
@@ -57,6 +58,8 @@ fn lower(title: &str) -> String {
 
 const fn mark(cell: &Cell) -> &'static str {
     match (&cell.verdict, cell.hollow) {
+        (Verdict::Sent, false) => "▶",
+        (Verdict::Sent, true) => "▷",
         (Verdict::Passed, false) => "●",
         (Verdict::Passed, true) => "○",
         (Verdict::Adapted(_), false) => "◐",
@@ -71,19 +74,27 @@ fn legend(page: &mut String, tables: &[Table]) {
     let cells: Vec<_> = rows().flat_map(|row| &row.cells).collect();
     _ = writeln!(page, "{} cells:\n\n| Mark | Cells | |\n|---|---|---|", cells.len());
     for (wanted, meaning) in [
-        ("●", "passed: it arrives as it was said"),
+        (
+            "▶",
+            "passed, sent as it came: caller and provider speak the same dialect; what the provider makes of it is not proven",
+        ),
+        (
+            "▷",
+            "the same, but no answer of the provider's own is at hand (of requests: none at all; of answers: none that has it): only constructed fixtures and other providers' answers",
+        ),
+        ("●", "passed, translated: it arrives as it was said"),
         (
             "○",
-            "passed, as far as constructed fixtures and types of an SDK can show: no answer of the provider was at hand",
+            "the same, but no answer of the provider's own is at hand (of requests: none at all; of answers: none that has it): only constructed fixtures and other providers' answers",
         ),
         (
             "◐",
             "adapted: changed to the nearest thing there is, or left out where that is tolerated; the note names the loss; of a request the header `x-trunkline-losses` and the receipt do, too",
         ),
-        ("◌", "adapted, as far as constructed fixtures can show"),
+        ("◌", "adapted, as far as constructed fixtures and other providers' answers show it"),
         (
             "✕",
-            "refused: the provider has nothing of the kind, and is not asked (or its answers never say it); the note cites where its fields are listed",
+            "refused: the provider's dialect has nothing of the kind, and it is not asked (or its answers never say it); the note cites where its fields are listed",
         ),
     ] {
         let count = cells.iter().filter(|cell| mark(cell) == wanted).count();
@@ -134,10 +145,11 @@ fn groups<'a>(columns: &'a [Column], tables: &[Table]) -> Vec<Group<'a>> {
     groups
 }
 
-/// What is said below a table, and whom it is cited of.
+/// What is said below a table, and where that is to be read.
+#[derive(PartialEq)]
 struct Note {
     text: String,
-    docs: Option<BTreeSet<String>>,
+    docs: BTreeSet<String>,
 }
 
 fn section(page: &mut String, title: &str, rows: &[Row], groups: &[Group<'_>]) {
@@ -161,43 +173,32 @@ fn section(page: &mut String, title: &str, rows: &[Row], groups: &[Group<'_>]) {
         page.push('\n');
     }
     for (number, note) in notes.iter().enumerate() {
-        _ = writeln!(page, "{}. {}{}", number.saturating_add(1), note.text, cited(note.docs.as_ref()));
+        _ = writeln!(page, "{}. {}{}", number.saturating_add(1), note.text, cited(&note.docs));
     }
 }
 
 /// The numbers of a cell's notes.
 fn noted(notes: &mut Vec<Note>, cell: &Cell, same: &[&Cell]) -> Vec<usize> {
-    let (texts, docs): (&[String], Option<BTreeSet<String>>) = match &cell.verdict {
-        Verdict::Passed => return Vec::new(),
-        Verdict::Adapted(texts) => (texts, None),
-        Verdict::Refused(text) => {
-            (std::slice::from_ref(text), Some(same.iter().filter_map(|cell| cell.docs.clone()).collect()))
-        }
+    let texts: &[String] = match &cell.verdict {
+        Verdict::Sent | Verdict::Passed => return Vec::new(),
+        Verdict::Adapted(texts) => texts,
+        Verdict::Refused(text) => std::slice::from_ref(text),
     };
+    let docs: BTreeSet<String> = same.iter().filter_map(|cell| cell.docs.clone()).collect();
     let mut numbers = Vec::new();
     for text in texts {
-        let known = notes.iter().position(|note| note.text == *text && note.docs.is_some() == docs.is_some());
+        let note = Note { text: text.clone(), docs: docs.clone() };
+        let known = notes.iter().position(|known| *known == note);
         let at = known.unwrap_or_else(|| {
-            notes.push(Note { text: text.clone(), docs: docs.as_ref().map(|_| BTreeSet::new()) });
+            notes.push(note);
             notes.len().saturating_sub(1)
         });
-        if let Some(note) = notes.get_mut(at)
-            && let (Some(all), Some(docs)) = (&mut note.docs, &docs)
-        {
-            all.extend(docs.iter().cloned());
-        }
         numbers.push(at.saturating_add(1));
     }
     numbers
 }
 
-fn cited(docs: Option<&BTreeSet<String>>) -> String {
-    match docs {
-        None => String::new(),
-        Some(docs) if docs.len() > CITED_MAX => ": [the documentation of each](providers.md)".to_owned(),
-        Some(docs) => {
-            let links: Vec<_> = docs.iter().map(|docs| format!("<{docs}>")).collect();
-            format!(": {}", links.join(", "))
-        }
-    }
+fn cited(docs: &BTreeSet<String>) -> String {
+    let links: Vec<_> = docs.iter().map(|docs| format!("<{docs}>")).collect();
+    if links.is_empty() { String::new() } else { format!(": {}", links.join(", ")) }
 }

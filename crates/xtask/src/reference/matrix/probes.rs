@@ -19,6 +19,8 @@ pub(super) struct RequestProbe {
     pub(super) said: fn(&ChatRequest) -> Option<String>,
     /// How it is spelled where its dialect has it only as a field of certain models, which the codec hands through.
     pub(super) spelled: Option<&'static str>,
+    /// What fields that say it are called, in the paths of losses.
+    pub(super) names: &'static [&'static str],
 }
 
 const fn asks(
@@ -26,13 +28,20 @@ const fn asks(
     title: &'static str,
     said: fn(&ChatRequest) -> Option<String>,
 ) -> RequestProbe {
-    RequestProbe { key, title, said, spelled: None }
+    RequestProbe { key, title, said, spelled: None, names: &[] }
+}
+
+impl RequestProbe {
+    /// The same, with names for it.
+    const fn named(self, names: &'static [&'static str]) -> Self {
+        Self { names, ..self }
+    }
 }
 
 /// All of them, as the page shows them.
 pub(super) const REQUESTS: &[RequestProbe] = &[
     asks("text", "Text", |chat| in_parts(chat, |part| text(part).map(str::to_owned))),
-    asks("streaming", "Streaming", |chat| chat.stream.then(String::new)),
+    asks("streaming", "Streaming", |chat| chat.stream.then(String::new)).named(&["stream"]),
     asks("system", "System prompt", |chat| {
         let parts = chat.turns.iter().filter(|turn| turn.role.is_instruction()).flat_map(|turn| &turn.parts);
         joined(parts.filter_map(text).map(str::to_owned))
@@ -41,15 +50,17 @@ pub(super) const REQUESTS: &[RequestProbe] = &[
     asks("image_data", "Image as data", |chat| in_parts(chat, |part| image(part, is_data))),
     asks("file", "PDF as data", |chat| in_parts(chat, document)),
     asks("audio", "Audio", |chat| in_parts(chat, audio)),
-    asks("tools", "Tools", tools),
-    asks("forced_tool", "A tool that must be called", forced),
+    asks("tools", "Tools", tools).named(&["tools"]),
+    asks("forced_tool", "A tool that must be called", forced).named(&["tool_choice"]),
     asks("tool_choice_none", "Tools that must not be called", |chat| {
         // Without tools none can be called.
         let none = chat.tool_choice == Some(ToolChoice::None);
         none.then(|| joined(chat.tools.iter().map(|tool| tool.name.to_string())).unwrap_or_default())
-    }),
+    })
+    .named(&["tool_choice"]),
     RequestProbe {
         spelled: Some("\"disable_parallel_tool_use\":true"),
+        names: &["parallel_tool_calls"],
         ..asks("parallel_off", "One call at a time", |chat| {
             (chat.parallel_tool_calls == Some(false)).then(String::new)
         })
@@ -63,26 +74,32 @@ pub(super) const REQUESTS: &[RequestProbe] = &[
     asks("json_schema", "JSON by a schema", |chat| {
         let Some(OutputFormat::JsonSchema { schema, .. }) = &chat.output.format else { return None };
         schema.as_ref().map(|schema| compact(schema.get()))
-    }),
+    })
+    .named(&["format"]),
     asks("json_mode", "JSON", |chat| {
         matches!(chat.output.format, Some(OutputFormat::JsonObject)).then(String::new)
-    }),
+    })
+    .named(&["format"]),
     asks("effort", "Reasoning effort", |chat| {
         let effort = chat.reasoning.as_ref()?.effort?;
         Some(effort.as_str().to_owned())
-    }),
-    asks("signature", "Signed thinking sent back", |chat| in_parts(chat, signature)),
+    })
+    .named(&["reasoning"]),
+    asks("signature", "Signed thinking sent back", |chat| in_parts(chat, signature)).named(&["thinking"]),
     asks("cache_marks", "Prompt-cache marks", |chat| {
         in_parts(chat, |part| part.cache.as_ref().and_then(|_| text(part)).map(str::to_owned))
     }),
-    asks("stop", "Stop sequences", |chat| joined(chat.sampling.stop.iter().map(ToString::to_string))),
-    asks("seed", "Seed", |chat| chat.sampling.seed.map(|seed| seed.to_string())),
+    asks("stop", "Stop sequences", |chat| joined(chat.sampling.stop.iter().map(ToString::to_string)))
+        .named(&["stop"]),
+    asks("seed", "Seed", |chat| chat.sampling.seed.map(|seed| seed.to_string())).named(&["seed"]),
     asks("logprobs", "Log probabilities", |chat| {
         let sampling = &chat.sampling;
         Some(format!("{}, {}", sampling.logprobs.filter(|wanted| *wanted)?, sampling.top_logprobs?))
-    }),
-    asks("choices", "Several answers", |chat| chat.sampling.n.map(|n| n.to_string())),
-    asks("service_tier", "Service tier", |chat| chat.labels.service_tier.as_deref().map(usual_tier)),
+    })
+    .named(&["logprobs", "top_logprobs"]),
+    asks("choices", "Several answers", |chat| chat.sampling.n.map(|n| n.to_string())).named(&["n"]),
+    asks("service_tier", "Service tier", |chat| chat.labels.service_tier.as_deref().map(usual_tier))
+        .named(&["service_tier"]),
 ];
 
 /// A capability of answers.
@@ -97,6 +114,8 @@ pub(super) struct AnswerProbe {
     pub(super) remains: Option<(Said, &'static str)>,
     /// The capability of requests without which no answer has it.
     pub(super) asked_by: Option<&'static str>,
+    /// What fields that say it are called, in the paths of losses.
+    pub(super) names: &'static [&'static str],
 }
 
 /// How an answer is looked at.
@@ -113,7 +132,7 @@ const fn says(
     title: &'static str,
     said: fn(&ChatResponse) -> Option<String>,
 ) -> AnswerProbe {
-    AnswerProbe { key, title, said: Said::Whole(said), remains: None, asked_by: None }
+    AnswerProbe { key, title, said: Said::Whole(said), remains: None, asked_by: None, names: &[] }
 }
 
 const fn streams(
@@ -121,7 +140,7 @@ const fn streams(
     title: &'static str,
     said: fn(&[StreamEvent]) -> Option<String>,
 ) -> AnswerProbe {
-    AnswerProbe { key, title, said: Said::Streamed(said), remains: None, asked_by: None }
+    AnswerProbe { key, title, said: Said::Streamed(said), remains: None, asked_by: None, names: &[] }
 }
 
 /// Usage that is counted among the rest where the caller's dialect has no class for it.
@@ -132,12 +151,16 @@ const fn counts(
 ) -> AnswerProbe {
     let total = Said::Whole(|answer| answer.usage.map(|usage| usage.total().to_string()));
     let remains = Some((total, "counted among the others: the caller's dialect has no class for it"));
-    AnswerProbe { key, title, said: Said::Whole(said), remains, asked_by: None }
+    AnswerProbe { key, title, said: Said::Whole(said), remains, asked_by: None, names: &[] }
 }
 
 /// All of them, as the page shows them.
 pub(super) const ANSWERS: &[AnswerProbe] = &[
-    says("text", "Text", |answer| in_answer(answer, |part| text(part).map(str::to_owned))),
+    says("text", "Text", |answer| {
+        // Some dialects have one text for all the pieces, and refuse in words as any other.
+        let pieces = answer.choices.iter().flat_map(|choice| &choice.parts).filter_map(words);
+        Some(pieces.collect::<String>()).filter(|text| !text.is_empty())
+    }),
     streams("streamed_text", "Text, streamed", |events| {
         several(events, |delta| if let Delta::Text(text) = delta { Some(text) } else { None })
     }),
@@ -157,7 +180,10 @@ pub(super) const ANSWERS: &[AnswerProbe] = &[
     },
     says("thinking", "Thinking", |answer| in_answer(answer, thought)),
     says("signature", "Signatures", |answer| in_answer(answer, signature)),
-    says("citations", "Citations", |answer| in_answer(answer, citations)),
+    AnswerProbe {
+        names: &["citations"],
+        ..says("citations", "Citations", |answer| in_answer(answer, citations))
+    },
     says("refusal", "Refusals", |answer| {
         let refused = |part: &Part| matches!(part.kind, PartKind::Refusal(_));
         let filtered = |reason| matches!(reason, FinishReason::Refusal | FinishReason::ContentFilter);
@@ -170,6 +196,7 @@ pub(super) const ANSWERS: &[AnswerProbe] = &[
     }),
     AnswerProbe {
         asked_by: Some("stop"),
+        names: &["stop_sequence"],
         ..says("stop_sequence", "Which stop sequence", |answer| {
             let mut finishes = answer.choices.iter().filter_map(|choice| choice.finish.as_ref());
             finishes.find_map(|finish| finish.stop_sequence.as_ref()).map(ToString::to_string)
@@ -177,6 +204,7 @@ pub(super) const ANSWERS: &[AnswerProbe] = &[
     },
     AnswerProbe {
         asked_by: Some("logprobs"),
+        names: &["logprobs"],
         ..says("logprobs", "Log probabilities", |answer| {
             let tokens = answer.choices.iter().filter_map(|choice| choice.logprobs.as_ref());
             joined(tokens.flat_map(|all| &all.content).map(|one| format!("{} {}", one.token, one.logprob)))
@@ -188,7 +216,10 @@ pub(super) const ANSWERS: &[AnswerProbe] = &[
             (answer.choices.len() > 1).then(|| answer.choices.len().to_string())
         })
     },
-    says("service_tier", "Service tier", |answer| answer.service_tier.as_deref().map(usual_tier)),
+    AnswerProbe {
+        names: &["service_tier"],
+        ..says("service_tier", "Service tier", |answer| answer.service_tier.as_deref().map(usual_tier))
+    },
     says("usage", "Usage", |answer| answer.usage.map(|usage| usage.total().to_string())),
     counts("cached", "Usage: read from a cache", |answer| class(answer, |usage| usage.cache_read_tokens)),
     counts("cache_writes", "Usage: written to a cache", |answer| {
@@ -265,9 +296,17 @@ fn text(part: &Part) -> Option<&str> {
     }
 }
 
+/// What a text says, or a refusal.
+fn words(part: &Part) -> Option<&str> {
+    if let PartKind::Refusal(text) = &part.kind { Some(text) } else { text(part) }
+}
+
+/// What is thought, in however many pieces: some dialects have one text with empty lines between them.
 fn thought(part: &Part) -> Option<String> {
     let PartKind::Reasoning(thought) = &part.kind else { return None };
-    joined(thought.text.iter().chain(&thought.summary).map(ToString::to_string))
+    let pieces = thought.text.iter().chain(&thought.summary);
+    let text: String = pieces.flat_map(|piece| piece.chars()).filter(|letter| *letter != '\n').collect();
+    Some(text).filter(|text| !text.is_empty())
 }
 
 fn signature(part: &Part) -> Option<String> {
