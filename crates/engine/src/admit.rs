@@ -29,8 +29,9 @@ use crate::kept;
 use crate::keys::{KeyRecord, Keys};
 use crate::meter::{prompt_estimate, text_tokens};
 use crate::request::{Outgoing, ReceiptWish, Request, Trail};
-use crate::snapshot::{Delivery, Snapshot};
+use crate::snapshot::{Delivery, JSON_SCHEMA_RETRIES, Snapshot};
 use crate::succession::NoGrant;
+use crate::validate::Check;
 
 /// The longest text taken over from a request into rows: `user`, `session_id`, a tag, a client's request id.
 const LABEL_BYTES_MAX: usize = 256;
@@ -104,6 +105,11 @@ pub(crate) async fn admit(
         Err(error) => return Err(refuse_early(core, operation, guard, error)),
     };
     let delivery = delivery(&snapshot, &read.skim);
+    let check = match Check::of((codec, operation), (&read.envelope, &read.skim), &delivery) {
+        Ok(check) => check,
+        Err(error) => return Err(refuse_early(core, operation, guard, error)),
+    };
+    let validation = check.as_ref().map(Check::told);
     let receipt = receipt_wish(&headers);
     let outgoing = Outgoing {
         envelope: read.envelope,
@@ -114,6 +120,7 @@ pub(crate) async fn admit(
         memory: read.body.memory,
         watch: None,
         rest: None,
+        check: check.map(Arc::new),
     };
     let request = Request {
         core: core.clone(),
@@ -134,19 +141,24 @@ pub(crate) async fn admit(
         delivery,
         receipt,
         framing: path.and_then(|path| path.stream).unwrap_or(Framing::Sse),
-        trail: Trail::default(),
+        trail: Trail { validation, ..Trail::default() },
         kept: None,
     };
     Ok(Admitted { request, outgoing })
 }
 
 /// How the answer is to come: as the route says, and the request itself.
-fn delivery(snapshot: &Snapshot, skim: &Skim) -> Delivery {
+pub(crate) fn delivery(snapshot: &Snapshot, skim: &Skim) -> Delivery {
     let mut delivery = snapshot.delivery(&skim.model);
     if skim.wishes.strict == Some(true) {
         delivery.losses = LossPolicy::STRICT;
     }
     delivery.resume = skim.wishes.resume.unwrap_or(delivery.resume);
+    delivery.validation = match skim.wishes.json_schema_validation {
+        Some(false) => None,
+        Some(true) => delivery.validation.or(Some(JSON_SCHEMA_RETRIES)),
+        None => delivery.validation,
+    };
     delivery
 }
 

@@ -10,6 +10,7 @@ use super::limits::{attempts_max, heartbeat};
 use super::model::name;
 use super::problem::Place;
 use super::reader::{Table, Value};
+use crate::snapshot::JSON_SCHEMA_RETRIES;
 use trunkline_domain::plan::Timeouts;
 use trunkline_wire::codec::Subject;
 use trunkline_wire::recast::{LossPolicy, Tolerance};
@@ -38,6 +39,10 @@ pub struct Route {
     pub hedge: bool,
     /// Whether a stream that breaks off is gone on with elsewhere.
     pub resume: bool,
+    /// Whether an answer that is to be JSON is validated before it is handed on.
+    pub json_schema_validation: bool,
+    /// How often a deployment whose answer does not hold is asked again.
+    pub json_schema_retries: u8,
     /// What is tried when the targets have failed, by why.
     pub fallbacks: Fallbacks,
 }
@@ -80,6 +85,8 @@ impl Route {
             losses: losses(table),
             hedge: table.switch("hedge").unwrap_or(false),
             resume: table.switch("resume").unwrap_or(false),
+            json_schema_validation: table.switch("json_schema_validation").unwrap_or(false),
+            json_schema_retries: table.number("json_schema_retries", 0..=5).unwrap_or(JSON_SCHEMA_RETRIES),
             fallbacks,
         };
         (route, placed)

@@ -23,7 +23,7 @@ mod stream;
 mod tools;
 
 use bytes::Bytes;
-use trunkline_domain::chat::{ChatRequest, ChatResponse, Minted, Minter, StreamEvent};
+use trunkline_domain::chat::{ChatRequest, ChatResponse, Minted, Minter, OutputFormat, StreamEvent};
 use trunkline_domain::{Dialect, Text};
 
 use crate::codec::{AnswerFacts, AnswerProblem, ErrorWords, FieldError};
@@ -46,6 +46,15 @@ pub trait CallerCodec: Send + Sync {
     /// Reads a request. What the dialect says in the path (Gemini: the model, whether to stream) is left at its default
     /// for the ingress to fill in. The error names the field as the caller wrote it.
     fn decode_request(&self, envelope: &Envelope) -> Result<ChatRequest, FieldError>;
+
+    /// The form of answer a request asks for, and the field that says it: read alone, whatever the rest of the body is.
+    /// `None` where nothing is said. A dialect nobody calls in has none.
+    fn output_format(
+        &self,
+        _envelope: &Envelope,
+    ) -> Result<Option<(&'static str, OutputFormat)>, FieldError> {
+        Ok(None)
+    }
 
     /// Writes an answer for the caller.
     fn encode_response(
