@@ -152,27 +152,8 @@ pub(super) async fn receive(
 }
 
 impl Receiver<'_> {
-    /// Waits for something until a deadline, or until patience ends.
+    /// Waits for something until a deadline, or until patience ends; it has none to end once something was said.
     async fn wait<T>(
-        &self,
-        deadline: Instant,
-        cause: Cause,
-        something: impl Future<Output = T>,
-    ) -> Result<T, Short> {
-        self.wait_within(self.patience, (deadline, cause), something).await
-    }
-
-    /// The same, after it has begun to speak: nobody else is asked because it takes its time.
-    async fn wait_on<T>(
-        &self,
-        deadline: Instant,
-        cause: Cause,
-        something: impl Future<Output = T>,
-    ) -> Result<T, Short> {
-        self.wait_within(None, (deadline, cause), something).await
-    }
-
-    async fn wait_within<T>(
         &self,
         patience: Option<Instant>,
         (deadline, cause): (Instant, Cause),
@@ -195,7 +176,8 @@ impl Receiver<'_> {
     async fn commit(&self, exchange: &mut Exchange, arrived: &mut Arrived) -> Result<(Head, Ready), Short> {
         let first_content = self.dispatched + self.deadlines.first_content;
         if arrived.head.is_none() {
-            let head = self.wait(first_content, Cause::HeadersTimeout, exchange.head()).await?;
+            let head =
+                self.wait(self.patience, (first_content, Cause::HeadersTimeout), exchange.head()).await?;
             arrived.head = Some(head.map_err(|error| {
                 tracing::debug!(deployment = %self.deployment.label, error = %error, "no answer");
                 UpstreamError::of(error.cause)
@@ -267,7 +249,9 @@ impl Receiver<'_> {
     ) -> Result<(Whole, Option<Verdict>), Short> {
         exchange.read_whole();
         let cap = self.request.snapshot.limits.answer_bytes_max;
-        let whole = self.wait(first_content, Cause::FirstContentTimeout, exchange.whole(cap)).await?;
+        let whole = self
+            .wait(self.patience, (first_content, Cause::FirstContentTimeout), exchange.whole(cap))
+            .await?;
         let failed = |cause| UpstreamError { status: Some(status), ..UpstreamError::of(cause) };
         let body = whole.map_err(failed)?;
         let problem = |exchange: &Exchange, problem: &AnswerProblem| match problem {
@@ -300,13 +284,11 @@ impl Receiver<'_> {
         let to_the_end = exchange.reading().is_some_and(|reading| reading.check().is_some());
         let cap = if to_the_end { limits.answer_bytes_max } else { limits.event_bytes_max };
         loop {
-            let piece = match held.content {
-                None => self.wait(deadline, Cause::FirstContentTimeout, exchange.piece()).await?,
-                Some(last) => {
-                    let silent = last + self.deadlines.idle;
-                    self.wait_on(silent, Cause::IdleTimeout, exchange.piece()).await?
-                }
+            let (patience, until) = match held.content {
+                None => (self.patience, (deadline, Cause::FirstContentTimeout)),
+                Some(last) => (None, (last + self.deadlines.idle, Cause::IdleTimeout)),
             };
+            let piece = self.wait(patience, until, exchange.piece()).await?;
             let (class, output) = match piece {
                 Piece::Event(class, output) => (class, output),
                 Piece::End(output) => {
@@ -321,10 +303,7 @@ impl Receiver<'_> {
                 FrameClass::Heartbeat => {}
                 FrameClass::Error(words) => return Err(exchange.classify(headers, Some(&words)).into()),
                 FrameClass::Malformed => return Err(UpstreamError::of(Cause::Malformed).into()),
-                FrameClass::Preamble
-                | FrameClass::UsageOnly
-                | FrameClass::Content
-                | FrameClass::Terminal => {
+                FrameClass::Preamble | FrameClass::UsageOnly | FrameClass::Content | FrameClass::Terminal => {
                     let speaks = matches!(class, FrameClass::Content | FrameClass::Terminal);
                     let ends = class == FrameClass::Terminal || (speaks && !to_the_end);
                     if speaks {

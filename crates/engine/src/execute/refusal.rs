@@ -23,10 +23,12 @@ pub(super) fn of(failures: &[Failure]) -> Error {
     let tried = failures.iter().rev().find(|failure| failure.tried).unwrap_or(last);
     let kind = tried.error.cause.error_kind();
     let mismatched = |failure: &Failure| failure.error.cause == Cause::SchemaMismatch;
-    let mut message = String::from(match mismatched(tried) {
-        true => "no answer was the JSON document that was asked for",
-        false => "no provider could answer",
-    });
+    let head = if mismatched(tried) {
+        "no answer was the JSON document that was asked for"
+    } else {
+        "no provider could answer"
+    };
+    let mut message = String::from(head);
     for (failure, ordinal) in failures.iter().zip(1..) {
         let separator = if ordinal == 1 { ": " } else { "; " };
         let status = failure.error.status.map(|status| format!(" (status {status})")).unwrap_or_default();

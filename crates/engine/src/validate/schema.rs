@@ -111,7 +111,8 @@ fn refused(error: &ValidationError<'_>) -> SchemaProblem {
                    back-references cannot), or compiles to too much";
         return SchemaProblem::new(&at, why);
     }
-    SchemaProblem::new(&at, error.to_string())
+    // The place says which value is meant.
+    SchemaProblem::new(&at, shown(&error.masked().to_string()).to_owned())
 }
 
 /// Keywords that hold schemas.
@@ -179,22 +180,18 @@ fn survey(root: &Value) -> Result<(), SchemaProblem> {
 
 /// The schemas directly within one.
 fn within<'a>(at: &str, keywords: &'a Map<String, Value>, waiting: &mut Vec<(String, &'a Value)>) {
-    for (keyword, value) in keywords {
-        let name = keyword.as_str();
-        match value {
-            Value::Object(_) if name == "items" || ONE.contains(&name) => {
-                waiting.push((format!("{at}/{name}"), value));
+    for (name, value) in keywords {
+        let name = name.as_str();
+        if let Value::Array(list) = value {
+            if name == "items" || LISTS.contains(&name) {
+                let placed = list.iter().enumerate();
+                waiting.extend(placed.map(|(place, one)| (format!("{at}/{name}/{place}"), one)));
             }
-            Value::Array(list) if name == "items" || LISTS.contains(&name) => {
-                waiting.extend(
-                    list.iter().enumerate().map(|(place, one)| (format!("{at}/{name}/{place}"), one)),
-                );
-            }
-            Value::Object(map) if MAPS.contains(&name) => {
-                let escaped = |key: &str| key.replace('~', "~0").replace('/', "~1");
-                waiting.extend(map.iter().map(|(key, one)| (format!("{at}/{name}/{}", escaped(key)), one)));
-            }
-            _ => {}
+        } else if name == "items" || ONE.contains(&name) {
+            waiting.push((format!("{at}/{name}"), value));
+        } else if let (Value::Object(map), true) = (value, MAPS.contains(&name)) {
+            let escaped = |key: &str| key.replace('~', "~0").replace('/', "~1");
+            waiting.extend(map.iter().map(|(key, one)| (format!("{at}/{name}/{}", escaped(key)), one)));
         }
     }
 }

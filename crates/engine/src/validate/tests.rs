@@ -272,6 +272,11 @@ fn every_dialects_form_of_answer_is_read_whatever_the_rest_of_the_body_is() {
     for (dialect, body) in of_schema {
         assert_eq!(asked(dialect, &body), Ok(Some(StructuredFormat::JsonSchema)), "{body}");
     }
+}
+
+#[test]
+fn any_json_text_and_forms_nobody_knows_are_told_apart() {
+    use Dialect::{AnthropicMessages, GeminiGenerate, OpenaiChat, OpenaiResponses};
     let any = [
         (OpenaiChat, r#"{"messages":[],"response_format":{"type":"json_object"}}"#),
         (OpenaiResponses, r#"{"input":"x","text":{"format":{"type":"json_object"}}}"#),

@@ -121,7 +121,9 @@ async fn causes(rig: &Rig, seen: &Seen) -> Vec<(String, Option<Cause>)> {
 }
 
 fn pushes(rig: &Rig, name: &str, texts: &[&str]) {
-    texts.iter().for_each(|text| rig.provider(name).push(Script::ignores_format(text)));
+    for text in texts {
+        rig.provider(name).push(Script::ignores_format(text));
+    }
 }
 
 fn row(account: &str, cause: Option<Cause>) -> (String, Option<Cause>) {

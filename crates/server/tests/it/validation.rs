@@ -28,7 +28,11 @@ async fn an_answer_that_does_not_hold_is_asked_for_again_or_ends_in_an_error() {
     let fake = Fake::with(&[]).await;
     let route = "[routes.extract]\ntargets = [\"fake/m\"]\njson_schema_validation = true\n";
     let gateway = Gateway::start(&format!("{}{route}", fake.account("fake", 0)));
-    let push = |texts: &[&str]| texts.iter().for_each(|text| fake.provider.push(Script::says(text)));
+    let push = |texts: &[&str]| {
+        for text in texts {
+            fake.provider.push(Script::says(text));
+        }
+    };
     let (good, bad) = (r#"{"name": "Ada", "born": 1815}"#, r#"{"name": "Ada", "born": "canary"}"#);
 
     push(&[bad, good]);
