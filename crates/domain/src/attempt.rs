@@ -78,6 +78,8 @@ pub enum Cause {
     Internal,
     /// What should have gone on with an answer that broke off began it again, or did something else than write.
     NotContinued,
+    /// The answer is whole, and is not the JSON document that was asked for.
+    SchemaMismatch,
 }
 
 /// The families of causes; each has its own retry, failover and cooldown rule.
@@ -96,6 +98,8 @@ pub enum CauseClass {
     Provider,
     /// The way there.
     Network,
+    /// The answer itself: the provider did its part, the model did not write what was asked.
+    Answer,
     /// A decision of ours.
     Policy,
 }
@@ -127,6 +131,7 @@ impl Cause {
         Self::Cancelled,
         Self::Internal,
         Self::NotContinued,
+        Self::SchemaMismatch,
     ];
 
     /// The family.
@@ -145,6 +150,7 @@ impl Cause {
             Self::DnsFailed | Self::ConnectFailed | Self::TlsFailed | Self::ConnectTimeout => {
                 CauseClass::Network
             }
+            Self::SchemaMismatch => CauseClass::Answer,
             Self::TotalTimeout
             | Self::ClientClosed
             | Self::Cancelled
@@ -180,6 +186,7 @@ impl Cause {
             Self::Cancelled => "cancelled",
             Self::Internal => "internal",
             Self::NotContinued => "not_continued",
+            Self::SchemaMismatch => "schema_mismatch",
         }
     }
 
@@ -191,7 +198,8 @@ impl Cause {
             | CauseClass::Capacity
             | CauseClass::Target
             | CauseClass::Provider
-            | CauseClass::Network => true,
+            | CauseClass::Network
+            | CauseClass::Answer => true,
         }
     }
 
@@ -207,7 +215,8 @@ impl Cause {
             | Self::ClientClosed
             | Self::Cancelled
             | Self::Internal
-            | Self::NotContinued => true,
+            | Self::NotContinued
+            | Self::SchemaMismatch => true,
             Self::InvalidRequest
             | Self::ContextTooLong
             | Self::ContentBlocked
@@ -237,6 +246,7 @@ impl Cause {
             Self::ServerError => ErrorKind::UpstreamFailed,
             Self::Malformed => ErrorKind::UpstreamMalformed,
             Self::Cut | Self::NotContinued => ErrorKind::UpstreamCut,
+            Self::SchemaMismatch => ErrorKind::UpstreamSchemaMismatch,
             Self::DnsFailed | Self::ConnectFailed | Self::TlsFailed => ErrorKind::UpstreamUnreachable,
             Self::ConnectTimeout | Self::HeadersTimeout | Self::FirstContentTimeout | Self::IdleTimeout => {
                 ErrorKind::UpstreamTimeout
@@ -256,7 +266,8 @@ pub struct UpstreamError {
     pub cause: Cause,
     /// The HTTP status, if there was an answer.
     pub status: Option<u16>,
-    /// The provider's own message, cut to a sane length; never holds our credential.
+    /// The provider's own message, cut to a sane length; never holds our credential. Of an answer that is not what was
+    /// asked: where.
     pub message: Option<Text>,
     /// The provider's own code or type.
     pub code: Option<Text>,

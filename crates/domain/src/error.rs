@@ -174,6 +174,8 @@ pub enum ErrorKind {
     UpstreamMalformed,
     /// A provider's answer ended before its end.
     UpstreamCut,
+    /// No answer was the JSON document that was asked for.
+    UpstreamSchemaMismatch,
     /// The account that keeps the answer a request refers to is no longer configured, or offers less than it did.
     ProviderStateGone,
     /// Every candidate is cooling down.
@@ -216,6 +218,7 @@ impl ErrorKind {
         Self::UpstreamUnreachable,
         Self::UpstreamMalformed,
         Self::UpstreamCut,
+        Self::UpstreamSchemaMismatch,
         Self::ProviderStateGone,
         Self::NoHealthyDeployment,
         Self::DeadlineExceeded,
@@ -259,6 +262,10 @@ impl ErrorKind {
             Self::UpstreamUnreachable => (502, "upstream_unreachable", "upstream_error", Upstream, true),
             Self::UpstreamMalformed => (502, "upstream_malformed", "upstream_error", Upstream, true),
             Self::UpstreamCut => (502, "upstream_cut", "upstream_error", Upstream, true),
+            // It was tried again here, and each try is billed: clients are told not to do the same.
+            Self::UpstreamSchemaMismatch => {
+                (502, "upstream_schema_mismatch", "upstream_error", Upstream, false)
+            }
             Self::ProviderStateGone => (410, "provider_state_gone", "invalid_request_error", Policy, false),
             Self::NoHealthyDeployment => (503, "no_healthy_deployment", "overloaded_error", Upstream, true),
             Self::DeadlineExceeded => (504, "deadline_exceeded", "upstream_error", Upstream, true),
@@ -299,6 +306,7 @@ impl ErrorKind {
             | Self::UpstreamFailed
             | Self::UpstreamMalformed
             | Self::UpstreamCut
+            | Self::UpstreamSchemaMismatch
             | Self::Internal => "INTERNAL",
         }
     }
@@ -332,6 +340,7 @@ impl ErrorKind {
             | Self::UpstreamUnreachable
             | Self::UpstreamMalformed
             | Self::UpstreamCut
+            | Self::UpstreamSchemaMismatch
             | Self::Internal => "api_error",
         }
     }

@@ -24,6 +24,7 @@ pub mod secret;
 pub mod tenant;
 pub mod time;
 pub mod usage;
+pub mod validation;
 
 pub use dialect::{Dialect, Operation};
 pub use error::{Error, ErrorKind};

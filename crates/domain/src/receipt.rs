@@ -10,6 +10,7 @@ use crate::money::NanoUsd;
 use crate::plan::{Exclusion, ExclusionReason};
 use crate::resume::{NotResumed, Seam};
 use crate::usage::{Usage, UsageSource};
+use crate::validation::Validation;
 
 /// The document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +39,9 @@ pub struct Receipt {
     /// Why nobody went on with a stream that broke off, where that was wished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_resumed: Option<NotResumed>,
+    /// How the answer is validated; none where it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Validation>,
     /// Sum over the attempts; none in `explain`.
     pub cost_usd: Option<Text>,
     /// Fields removed or changed on the way to the provider, by name.

@@ -26,11 +26,13 @@ use crate::deliver::Refusal;
 use crate::door::Permit;
 use crate::inbound::{Body, Inbound, PathFacts, Purpose};
 use crate::kept;
+use crate::kept::ids::Kept;
 use crate::keys::{KeyRecord, Keys};
 use crate::meter::{prompt_estimate, text_tokens};
 use crate::request::{Outgoing, ReceiptWish, Request, Trail};
-use crate::snapshot::{Delivery, Snapshot};
+use crate::snapshot::{Delivery, JSON_SCHEMA_RETRIES, Snapshot};
 use crate::succession::NoGrant;
+use crate::validate::Check;
 
 /// The longest text taken over from a request into rows: `user`, `session_id`, a tag, a client's request id.
 const LABEL_BYTES_MAX: usize = 256;
@@ -64,6 +66,28 @@ struct Read {
     body: Body,
 }
 
+/// What a body refers to and asks for beyond what is skimmed.
+struct Found {
+    /// The answer it goes on from.
+    previous: Option<Kept>,
+    /// What its answer is held against.
+    check: Option<Arc<Check>>,
+}
+
+impl Found {
+    fn of(
+        core: &Core,
+        key: &KeyRecord,
+        language: (&dyn Codec, Operation),
+        Read { envelope, skim, .. }: &Read,
+        delivery: &Delivery,
+    ) -> Result<Self, Error> {
+        let previous = kept::previous(core, key, skim)?;
+        let check = Check::of(language, (envelope, skim), delivery)?.map(Arc::new);
+        Ok(Self { previous, check })
+    }
+}
+
 pub(crate) async fn admit(
     core: &Arc<Core>,
     snapshot: Arc<Snapshot>,
@@ -93,8 +117,10 @@ pub(crate) async fn admit(
         record.streamed = read.skim.stream;
         record.model_asked = ModelName(cut(&read.skim.model));
     }
-    let previous = match kept::previous(core, &key, &read.skim) {
-        Ok(previous) => previous,
+    let delivery = delivery(&snapshot, &read.skim);
+    let found = Found::of(core, &key, (codec, operation), &read, &delivery);
+    let Found { previous, check } = match found {
+        Ok(found) => found,
         Err(error) => return Err(refuse_early(core, operation, guard, error)),
     };
     let expected = expected_tokens(operation, &read.skim);
@@ -103,7 +129,6 @@ pub(crate) async fn admit(
         Ok(permit) => permit,
         Err(error) => return Err(refuse_early(core, operation, guard, error)),
     };
-    let delivery = delivery(&snapshot, &read.skim);
     let receipt = receipt_wish(&headers);
     let outgoing = Outgoing {
         envelope: read.envelope,
@@ -114,6 +139,7 @@ pub(crate) async fn admit(
         memory: read.body.memory,
         watch: None,
         rest: None,
+        check: check.clone(),
     };
     let request = Request {
         core: core.clone(),
@@ -134,19 +160,24 @@ pub(crate) async fn admit(
         delivery,
         receipt,
         framing: path.and_then(|path| path.stream).unwrap_or(Framing::Sse),
-        trail: Trail::default(),
+        trail: Trail { validation: check.as_deref().map(Check::told), ..Trail::default() },
         kept: None,
     };
     Ok(Admitted { request, outgoing })
 }
 
 /// How the answer is to come: as the route says, and the request itself.
-fn delivery(snapshot: &Snapshot, skim: &Skim) -> Delivery {
+pub(crate) fn delivery(snapshot: &Snapshot, skim: &Skim) -> Delivery {
     let mut delivery = snapshot.delivery(&skim.model);
     if skim.wishes.strict == Some(true) {
         delivery.losses = LossPolicy::STRICT;
     }
     delivery.resume = skim.wishes.resume.unwrap_or(delivery.resume);
+    delivery.validation = match skim.wishes.json_schema_validation {
+        Some(false) => None,
+        Some(true) => delivery.validation.or(Some(JSON_SCHEMA_RETRIES)),
+        None => delivery.validation,
+    };
     delivery
 }
 

@@ -8,12 +8,13 @@ use trunkline_routing::PlanError;
 use trunkline_wire::codec_for;
 use trunkline_wire::envelope::Envelope;
 
-use crate::admit::{header_wishes, skim};
+use crate::admit::{delivery, header_wishes, skim};
 use crate::authenticate::authenticate;
 use crate::core::Core;
 use crate::inbound::Inbound;
 use crate::kept::previous;
 use crate::plan::{Question, public};
+use crate::validate::Check;
 
 /// Explains the decision for a request of a caller. A request everybody is left out of is explained too; only a
 /// name nobody knows, or a body that cannot be read, is an error.
@@ -26,12 +27,15 @@ pub(crate) async fn explain(core: &Arc<Core>, inbound: Inbound) -> Result<Receip
     })?;
     let skim = skim(codec, &envelope, inbound.path.as_ref(), header_wishes(&inbound.headers)?)?;
     let snapshot = core.snapshots.current();
+    let delivery = delivery(&snapshot, &skim);
+    let check = Check::of((codec, codec.operation()), (&envelope, &skim), &delivery)?;
+    let validation = check.as_ref().map(Check::told);
     let previous = previous(core, &key, &skim)?;
     let keeper = previous.as_ref().map(|kept| &*kept.account);
     let language = (codec, codec.operation());
     let question = Question::new(core, &snapshot, &key, language, (&envelope, &skim), keeper);
     match question.plan() {
         Err(unknown @ PlanError::UnknownModel { .. }) => Err(public(unknown)),
-        plan => Ok(question.explain(&plan, None)),
+        plan => Ok(Receipt { validation, ..question.explain(&plan, None) }),
     }
 }

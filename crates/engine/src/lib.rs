@@ -37,5 +37,6 @@ mod request;
 mod resume;
 mod serve;
 mod translate;
+mod validate;
 
 pub use engine::{Engine, EngineParts};

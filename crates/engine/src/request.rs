@@ -15,6 +15,7 @@ use trunkline_domain::ledger::Payer;
 use trunkline_domain::plan::RoutePlan;
 use trunkline_domain::receipt::{Receipt, ReceiptAttempt};
 use trunkline_domain::resume::{NotResumed, Seam};
+use trunkline_domain::validation::Validation;
 use trunkline_domain::{Error, NanoUsd, Operation, Text, UnixMs};
 use trunkline_ledger::guard::RequestGuard;
 use trunkline_ledger::window::RatePermit;
@@ -30,6 +31,7 @@ use crate::keys::KeyRecord;
 use crate::minted::Survey;
 use crate::resume::{Rest, Watch};
 use crate::snapshot::{Delivery, Snapshot};
+use crate::validate::Check;
 
 /// What a request owns until its last byte is delivered.
 pub struct Request {
@@ -93,6 +95,8 @@ pub struct Outgoing {
     pub(crate) watch: Option<Arc<Watch>>,
     /// Set where it did: what is left to ask for.
     pub(crate) rest: Option<Box<Rest>>,
+    /// Set where the answer is validated before anything of it is handed on.
+    pub(crate) check: Option<Arc<Check>>,
 }
 
 impl Outgoing {
@@ -132,6 +136,8 @@ pub struct Trail {
     pub seams: Vec<Seam>,
     /// Why nobody goes on with it, where that was wished.
     pub not_resumed: Option<NotResumed>,
+    /// How the answer is validated, where it is.
+    pub validation: Option<Validation>,
 }
 
 impl Trail {
@@ -152,6 +158,7 @@ impl Request {
         receipt.losses.clone_from(&self.trail.losses);
         receipt.seams.clone_from(&self.trail.seams);
         receipt.not_resumed = self.trail.not_resumed;
+        receipt.validation = self.trail.validation;
         Some(receipt)
     }
 

@@ -88,6 +88,7 @@ fn message(words: &ErrorWords, cause: Cause) -> Option<Text> {
         | CauseClass::Target
         | CauseClass::Provider
         | CauseClass::Network
+        | CauseClass::Answer
         | CauseClass::Policy => message,
     })
 }

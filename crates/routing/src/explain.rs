@@ -34,6 +34,7 @@ pub fn explain(
         attempts: Vec::new(),
         seams: Vec::new(),
         not_resumed: None,
+        validation: None,
         cost_usd: None,
         edits: Vec::new(),
         losses: Vec::new(),

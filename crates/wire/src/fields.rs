@@ -32,6 +32,11 @@ pub(crate) fn present<'a>(envelope: &'a Envelope, field: &str) -> Option<&'a [u8
     envelope.raw_bytes(field).filter(|raw| *raw != b"null")
 }
 
+/// The same as text.
+pub(crate) fn present_text<'a>(envelope: &'a Envelope, field: &str) -> Option<&'a str> {
+    envelope.raw(field).filter(|raw| *raw != "null")
+}
+
 /// The refusal of a field.
 pub(crate) fn wrong(field: &'static str, expected: &str) -> FieldError {
     FieldError { field: Cow::Borrowed(field), message: format!("`{field}` must be {expected}").into() }

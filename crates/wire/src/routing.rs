@@ -24,6 +24,8 @@ pub struct Wishes {
     pub hedge: Option<bool>,
     /// A stream that breaks off may be gone on with elsewhere.
     pub resume: Option<bool>,
+    /// An answer that is to be JSON is validated before it is handed on.
+    pub json_schema_validation: Option<bool>,
     /// Milliseconds within which the first content should be there.
     pub ttft_budget_ms: Option<u64>,
     /// Milliseconds within which the whole answer should be there.
@@ -87,6 +89,13 @@ const MEMBERS: &[Member] = &[
         header: "x-trunkline-resume",
         place: Place::Anywhere,
         set: |wishes, value| set(&mut wishes.resume, boolean(value)),
+        expected: BOOLEAN,
+    },
+    Member {
+        name: "json_schema_validation",
+        header: "x-trunkline-json-schema-validation",
+        place: Place::Anywhere,
+        set: |wishes, value| set(&mut wishes.json_schema_validation, boolean(value)),
         expected: BOOLEAN,
     },
     Member {
@@ -171,6 +180,7 @@ impl Wishes {
             strict: self.strict.or(other.strict),
             hedge: self.hedge.or(other.hedge),
             resume: self.resume.or(other.resume),
+            json_schema_validation: self.json_schema_validation.or(other.json_schema_validation),
             ttft_budget_ms: self.ttft_budget_ms.or(other.ttft_budget_ms),
             latency_budget_ms: self.latency_budget_ms.or(other.latency_budget_ms),
             priority: self.priority.or(other.priority),

@@ -160,6 +160,9 @@ const fn when(kind: ErrorKind) -> &'static str {
         ErrorKind::UpstreamUnreachable => "There is no connection to the provider.",
         ErrorKind::UpstreamMalformed => "The provider's answer is not what its protocol says.",
         ErrorKind::UpstreamCut => "The provider's answer ended before its end.",
+        ErrorKind::UpstreamSchemaMismatch => {
+            "No answer was the JSON document that was asked for, where answers are validated; each try is billed."
+        }
         ErrorKind::ProviderStateGone => {
             "The account that keeps the answer you refer to is gone from the configuration, or no longer serves that model: send the whole conversation."
         }

@@ -298,6 +298,18 @@ pub const TABLES: &[TableReference] = &[
             key("hedge", "switch", "false", "Whether a second deployment is asked when the first is slow."),
             key("resume", "switch", "false", "Whether a stream that breaks off is gone on with elsewhere."),
             key(
+                "json_schema_validation",
+                "switch",
+                "false",
+                "Whether an answer that is to be JSON is validated before it is handed on.",
+            ),
+            key(
+                "json_schema_retries",
+                "0 to 5",
+                "1",
+                "How often a deployment whose answer does not hold is asked again, before the next.",
+            ),
+            key(
                 "strict",
                 "switch",
                 "false",

@@ -10,6 +10,7 @@ use super::limits::{attempts_max, heartbeat};
 use super::model::name;
 use super::problem::Place;
 use super::reader::{Table, Value};
+use crate::snapshot::JSON_SCHEMA_RETRIES;
 use trunkline_domain::plan::Timeouts;
 use trunkline_wire::codec::Subject;
 use trunkline_wire::recast::{LossPolicy, Tolerance};
@@ -38,6 +39,9 @@ pub struct Route {
     pub hedge: bool,
     /// Whether a stream that breaks off is gone on with elsewhere.
     pub resume: bool,
+    /// Set where an answer that is to be JSON is validated before it is handed on: how often a deployment whose answer does
+    /// not hold is asked again.
+    pub validation: Option<u8>,
     /// What is tried when the targets have failed, by why.
     pub fallbacks: Fallbacks,
 }
@@ -80,6 +84,7 @@ impl Route {
             losses: losses(table),
             hedge: table.switch("hedge").unwrap_or(false),
             resume: table.switch("resume").unwrap_or(false),
+            validation: validation(table),
             fallbacks,
         };
         (route, placed)
@@ -107,6 +112,13 @@ fn fallbacks(table: &mut Table<'_>) -> (Fallbacks, Vec<PlacedTarget>) {
         }
     });
     (read.unwrap_or_default(), placed)
+}
+
+/// `json_schema_validation`, and `json_schema_retries`, which says nothing without it.
+fn validation(table: &mut Table<'_>) -> Option<u8> {
+    let wanted = table.switch("json_schema_validation").unwrap_or(false);
+    let retries = table.number("json_schema_retries", 0..=5).unwrap_or(JSON_SCHEMA_RETRIES);
+    wanted.then_some(retries)
 }
 
 /// `strict`, then `losses` by what a field is about.

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use trunkline_domain::NanoUsd;
 use trunkline_domain::attempt::{Cause, UpstreamError};
+use trunkline_domain::validation::Verdict;
 use trunkline_providers::spec::CancelBilling;
 use trunkline_upstream::dispatch::{DispatchError, DispatchFuture, Response, ResponseBytes};
 use trunkline_wire::codec::{AnswerFacts, AnswerProblem, ErrorWords, FrameClass, Skim};
@@ -16,7 +17,8 @@ use trunkline_wire::framing::Framer;
 use super::live::{Done, Live};
 use crate::health::Stake;
 use crate::resume::{Astray, Transcript};
-use crate::translate::{EventReader, Output, Reading, Whole};
+use crate::translate::{EventReader, Output, Reading, Unfit, Whole};
+use crate::validate::Mismatch;
 
 /// How long a finished stream may take to close before its connection is given up instead of reused.
 const CLOSE_MAX: Duration = Duration::from_secs(1);
@@ -125,7 +127,9 @@ impl Exchange {
 
     /// Reads the body as one piece after all: the head says it is not a stream.
     pub(super) fn read_whole(&mut self) {
-        if let Some(open) = &mut self.open {
+        if let Some(open) = &mut self.open
+            && !matches!(open.reader, Reader::Whole(_))
+        {
             open.reader = Reader::Whole(Collected::default());
         }
     }
@@ -157,6 +161,21 @@ impl Exchange {
     pub(super) fn read(&self, body: Bytes) -> Result<Whole, AnswerProblem> {
         let Some(Open { reading, live, .. }) = &self.open else { return Err(AnswerProblem::Malformed) };
         reading.whole(body, &live.recorder(reading.spoken()))
+    }
+
+    /// Holds a whole body against what was asked for.
+    pub(super) fn judge(&self, body: &[u8]) -> Result<Option<Verdict>, Unfit> {
+        self.open.as_ref().map_or(Ok(None), |open| open.reading.judge(body))
+    }
+
+    /// Holds the stream, all of which has come, against what was asked for.
+    pub(super) fn judge_stream(&self) -> Result<Option<Verdict>, Mismatch> {
+        match &self.open {
+            Some(Open { reader: Reader::Events(_, EventReader::Checked(checked)), reading, .. }) => {
+                reading.check().map(|check| checked.judge(check)).transpose()
+            }
+            _ => Ok(None),
+        }
     }
 
     /// The next piece of the stream.
@@ -200,12 +219,21 @@ impl Exchange {
 
     /// It ended with a complete answer. A connection that is about to close by itself is waited for a little, so
     /// that it can be used again.
-    pub fn succeed(mut self, facts: &AnswerFacts) -> Option<Done> {
+    pub fn succeed(self, facts: &AnswerFacts) -> Option<Done> {
+        Some(self.ended()?.whole(facts, None))
+    }
+
+    /// It ended with a complete answer that is not handed on.
+    pub(super) fn reject(self, cause: Cause, facts: &AnswerFacts) -> Option<Done> {
+        Some(self.ended()?.whole(facts, Some(cause)))
+    }
+
+    fn ended(mut self) -> Option<Live> {
         let Open { phase, live, .. } = self.open.take()?;
         if let Phase::Arriving(body) = phase {
             live.core.tasks.spawn(close(body));
         }
-        Some(live.succeed(facts))
+        Some(live)
     }
 
     /// Nobody waits for it any more: another attempt answered, or is asked instead. What became of it, unless it is

@@ -35,6 +35,8 @@ impl Walk {
         let patience = self.patience(request, outgoing, Next::Somebody);
         let result = match timeout_at(one.dispatched + after, receive(request, &mut one, None)).await {
             Ok(result) => result,
+            // It speaks already, though nothing has committed: it is not slow to begin.
+            Err(_) if one.arrived.has_content() => receive(request, &mut one, None).await,
             Err(_) => match self.beside(request, outgoing, second).await {
                 Some(two) => return self.race(request, one, two).await,
                 None => receive(request, &mut one, patience).await,

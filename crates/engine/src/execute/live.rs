@@ -135,8 +135,9 @@ impl Live {
         }
     }
 
-    /// It ended with a complete answer.
-    pub(super) fn succeed(self, facts: &AnswerFacts) -> Done {
+    /// It ended with a complete answer. `cause` says why it is not handed on: that is the model's, and its provider has
+    /// done what it should.
+    pub(super) fn whole(self, facts: &AnswerFacts, cause: Option<Cause>) -> Done {
         let metered = self.meter(facts);
         let state =
             if metered.source == UsageSource::Reported { EntryState::Settled } else { EntryState::Estimated };
@@ -149,7 +150,7 @@ impl Live {
         }
         self.pace.whole(now_ms, self.elapsed_ms());
         self.core.measure.touch();
-        self.settle(state, metered, facts, None)
+        self.settle(state, metered, facts, cause)
     }
 
     /// It failed. What was seen of an answer is counted; a provider that cannot have begun is not charged for.

@@ -1,19 +1,21 @@
-//! From the head of an answer to the commit point: the first content of a stream, the whole of a buffered answer.
-//! Until then every failure can still be tried elsewhere.
+//! From the head of an answer to the commit point: the first content of a stream, the whole of a buffered answer, and of
+//! a stream that is validated. Until then every failure can still be tried elsewhere.
 
 use bytes::Bytes;
 use http::HeaderMap;
 use tokio::time::{Instant, timeout_at};
 use trunkline_domain::attempt::{Cause, UpstreamError};
 use trunkline_domain::plan::{Deadlines, DeploymentIx};
+use trunkline_domain::validation::Verdict;
 use trunkline_routing::world::Deployment;
-use trunkline_wire::codec::{AnswerProblem, FrameClass};
+use trunkline_wire::codec::{AnswerFacts, AnswerProblem, FrameClass};
 use trunkline_wire::framing::Framer;
 
 use super::attempt::Started;
 use super::exchange::{Exchange, Piece};
 use crate::request::Request;
-use crate::translate::{Output, Reading, Whole};
+use crate::translate::{Output, Reading, Unfit, Whole};
+use crate::validate::Mismatch;
 
 /// An answer that can no longer be tried elsewhere.
 #[derive(Debug)]
@@ -60,6 +62,8 @@ pub struct Head {
     pub idle: std::time::Duration,
     /// When it is given up whatever comes.
     pub deadline: Instant,
+    /// What the answer was found to be, where it was validated.
+    pub verdict: Option<Verdict>,
 }
 
 /// Why an attempt has no content to show.
@@ -69,6 +73,8 @@ pub(super) enum Short {
     Failed(UpstreamError),
     /// It may still come, but somebody else is asked instead.
     Late,
+    /// It is whole, and not what was asked for.
+    Rejected(Box<AnswerFacts>, Mismatch),
 }
 
 impl From<UpstreamError> for Short {
@@ -90,8 +96,32 @@ pub(super) enum Ready {
 #[derive(Default)]
 pub(super) struct Arrived {
     head: Option<(u16, HeaderMap)>,
+    held: Held,
+}
+
+/// The frames of a stream that are not handed on yet.
+#[derive(Default)]
+struct Held {
     frames: Vec<(FrameClass, Output)>,
     bytes: usize,
+    /// When the last content came, where a stream is held until it is whole.
+    content: Option<Instant>,
+}
+
+impl Arrived {
+    /// Whether there is content already, though nothing has committed.
+    pub(super) fn has_content(&self) -> bool {
+        self.held.content.is_some()
+    }
+}
+
+impl Held {
+    /// Keeps a frame. Whether there is room for it, with `cap` bytes for all.
+    fn keep(&mut self, class: FrameClass, output: Output, cap: usize) -> bool {
+        self.bytes += output.iter().map(Bytes::len).sum::<usize>();
+        self.frames.push((class, output));
+        self.bytes <= cap
+    }
 }
 
 struct Receiver<'a> {
@@ -122,15 +152,15 @@ pub(super) async fn receive(
 }
 
 impl Receiver<'_> {
-    /// Waits for something until a deadline, or until patience ends.
+    /// Waits for something until a deadline, or until patience ends; it has none to end once something was said.
     async fn wait<T>(
         &self,
-        deadline: Instant,
-        cause: Cause,
+        patience: Option<Instant>,
+        (deadline, cause): (Instant, Cause),
         something: impl Future<Output = T>,
     ) -> Result<T, Short> {
         let hard = deadline.min(self.total);
-        let until = self.patience.map_or(hard, |patience| patience.min(hard));
+        let until = patience.map_or(hard, |patience| patience.min(hard));
         timeout_at(until, something).await.map_err(|_| {
             let now = Instant::now();
             if now >= self.total {
@@ -146,13 +176,14 @@ impl Receiver<'_> {
     async fn commit(&self, exchange: &mut Exchange, arrived: &mut Arrived) -> Result<(Head, Ready), Short> {
         let first_content = self.dispatched + self.deadlines.first_content;
         if arrived.head.is_none() {
-            let head = self.wait(first_content, Cause::HeadersTimeout, exchange.head()).await?;
+            let head =
+                self.wait(self.patience, (first_content, Cause::HeadersTimeout), exchange.head()).await?;
             arrived.head = Some(head.map_err(|error| {
                 tracing::debug!(deployment = %self.deployment.label, error = %error, "no answer");
                 UpstreamError::of(error.cause)
             })?);
         }
-        let Arrived { head: Some((status, headers)), frames, bytes } = arrived else {
+        let Arrived { head: Some((status, headers)), held } = arrived else {
             return Err(UpstreamError::of(Cause::Internal).into());
         };
         let status = *status;
@@ -164,11 +195,15 @@ impl Receiver<'_> {
         let events = content_type(headers)
             .zip(expected)
             .is_some_and(|(kind, expected)| kind.eq_ignore_ascii_case(expected));
-        let ready = if streamed && events {
-            self.first_content(exchange, headers, (&mut *frames, bytes), first_content).await?;
-            Ready::Stream(std::mem::take(frames))
+        let (ready, verdict) = if streamed && events {
+            self.content(exchange, headers, held, first_content).await?;
+            let rejected = |mismatch| Short::Rejected(Box::new(exchange.facts()), mismatch);
+            let verdict = exchange.judge_stream().map_err(rejected)?;
+            (Ready::Stream(std::mem::take(&mut held.frames)), verdict)
         } else {
-            Ready::Whole(self.whole_answer(exchange, status, headers, streamed, first_content).await?)
+            let (whole, verdict) =
+                self.whole_answer(exchange, status, headers, streamed, first_content).await?;
+            (Ready::Whole(whole), verdict)
         };
         let recast = exchange.reading().is_some_and(Reading::is_recast);
         let keeps = self.deployment.provider.keeps_responses && !recast;
@@ -185,6 +220,7 @@ impl Receiver<'_> {
             keeper: keeps.then(|| self.deployment.account.clone()),
             idle: self.deadlines.idle,
             deadline: self.total,
+            verdict,
         };
         Ok((head, ready))
     }
@@ -210,36 +246,53 @@ impl Receiver<'_> {
         headers: &HeaderMap,
         streamed: bool,
         first_content: Instant,
-    ) -> Result<Whole, Short> {
+    ) -> Result<(Whole, Option<Verdict>), Short> {
         exchange.read_whole();
         let cap = self.request.snapshot.limits.answer_bytes_max;
-        let whole = self.wait(first_content, Cause::FirstContentTimeout, exchange.whole(cap)).await?;
+        let whole = self
+            .wait(self.patience, (first_content, Cause::FirstContentTimeout), exchange.whole(cap))
+            .await?;
         let failed = |cause| UpstreamError { status: Some(status), ..UpstreamError::of(cause) };
         let body = whole.map_err(failed)?;
-        match exchange.read(body) {
-            Ok(whole) if !streamed => {
-                exchange.content();
-                Ok(whole)
-            }
-            Ok(_) | Err(AnswerProblem::Malformed) => Err(failed(Cause::Malformed).into()),
-            Err(AnswerProblem::Error(words)) => Err(exchange.classify(headers, Some(&words)).into()),
+        let problem = |exchange: &Exchange, problem: &AnswerProblem| match problem {
+            AnswerProblem::Malformed => failed(Cause::Malformed),
+            AnswerProblem::Error(words) => exchange.classify(headers, Some(words)),
+        };
+        let whole = match exchange.read(body.clone()) {
+            Ok(whole) if !streamed => whole,
+            Ok(_) => return Err(failed(Cause::Malformed).into()),
+            Err(why) => return Err(problem(exchange, &why).into()),
+        };
+        exchange.content();
+        match exchange.judge(&body) {
+            Ok(verdict) => Ok((whole, verdict)),
+            Err(Unfit::Unreadable(why)) => Err(problem(exchange, &why).into()),
+            Err(Unfit::Mismatch(mismatch)) => Err(Short::Rejected(Box::new(whole.facts), mismatch)),
         }
     }
 
-    /// Reads frames up to the first content. Heartbeats and empty deltas do not count.
-    async fn first_content(
+    /// Reads frames up to the first content, or to the end where the stream is validated before anything of it is handed
+    /// on. Heartbeats and empty deltas do not count.
+    async fn content(
         &self,
         exchange: &mut Exchange,
         headers: &HeaderMap,
-        (frames, bytes): (&mut Vec<(FrameClass, Output)>, &mut usize),
+        held: &mut Held,
         deadline: Instant,
     ) -> Result<(), Short> {
+        let limits = &self.request.snapshot.limits;
+        let to_the_end = exchange.reading().is_some_and(|reading| reading.check().is_some());
+        let cap = if to_the_end { limits.answer_bytes_max } else { limits.event_bytes_max };
         loop {
-            let piece = self.wait(deadline, Cause::FirstContentTimeout, exchange.piece()).await?;
+            let (patience, until) = match held.content {
+                None => (self.patience, (deadline, Cause::FirstContentTimeout)),
+                Some(last) => (None, (last + self.deadlines.idle, Cause::IdleTimeout)),
+            };
+            let piece = self.wait(patience, until, exchange.piece()).await?;
             let (class, output) = match piece {
                 Piece::Event(class, output) => (class, output),
                 Piece::End(output) => {
-                    frames.push((FrameClass::Terminal, output));
+                    held.frames.push((FrameClass::Terminal, output));
                     return Ok(());
                 }
                 Piece::Cut => return Err(UpstreamError::of(Cause::Cut).into()),
@@ -250,17 +303,22 @@ impl Receiver<'_> {
                 FrameClass::Heartbeat => {}
                 FrameClass::Error(words) => return Err(exchange.classify(headers, Some(&words)).into()),
                 FrameClass::Malformed => return Err(UpstreamError::of(Cause::Malformed).into()),
-                FrameClass::Preamble | FrameClass::UsageOnly => {
-                    *bytes += output.iter().map(Bytes::len).sum::<usize>();
-                    if *bytes > self.request.snapshot.limits.event_bytes_max {
+                FrameClass::Preamble | FrameClass::UsageOnly | FrameClass::Content | FrameClass::Terminal => {
+                    let speaks = matches!(class, FrameClass::Content | FrameClass::Terminal);
+                    let ends = class == FrameClass::Terminal || (speaks && !to_the_end);
+                    if speaks {
+                        exchange.content();
+                    }
+                    if to_the_end && (speaks || held.content.is_some()) {
+                        held.content = Some(Instant::now());
+                    }
+                    let fits = held.keep(class, output, cap);
+                    if ends {
+                        return Ok(());
+                    }
+                    if !fits {
                         return Err(UpstreamError::of(Cause::Malformed).into());
                     }
-                    frames.push((class, output));
-                }
-                FrameClass::Content | FrameClass::Terminal => {
-                    exchange.content();
-                    frames.push((class, output));
-                    return Ok(());
                 }
             }
         }

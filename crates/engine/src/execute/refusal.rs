@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use trunkline_domain::attempt::{CauseClass, UpstreamError};
+use trunkline_domain::attempt::{Cause, CauseClass, UpstreamError};
 use trunkline_domain::error::UpstreamAnswer;
 use trunkline_domain::{Error, ErrorKind};
 
@@ -22,17 +22,25 @@ pub(super) fn of(failures: &[Failure]) -> Error {
     }
     let tried = failures.iter().rev().find(|failure| failure.tried).unwrap_or(last);
     let kind = tried.error.cause.error_kind();
-    let mut message = String::from("no provider could answer");
-    for (failure, place) in failures.iter().zip(1..) {
-        let separator = if place == 1 { ": " } else { "; " };
+    let mismatched = |failure: &Failure| failure.error.cause == Cause::SchemaMismatch;
+    let head = if mismatched(tried) {
+        "no answer was the JSON document that was asked for"
+    } else {
+        "no provider could answer"
+    };
+    let mut message = String::from(head);
+    for (failure, ordinal) in failures.iter().zip(1..) {
+        let separator = if ordinal == 1 { ": " } else { "; " };
         let status = failure.error.status.map(|status| format!(" (status {status})")).unwrap_or_default();
+        let place = failure.error.message.as_deref().filter(|_| mismatched(failure));
+        let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
         let cause = match failure.tried {
             true => failure.error.cause.as_str(),
             // Without a credential of its own there was nothing to cool down.
             false if failure.error.message.is_some() => "no credential, not tried",
             false => "cooling_down, not tried",
         };
-        if write!(message, "{separator}{place}. {}: {cause}{status}", failure.deployment).is_err() {
+        if write!(message, "{separator}{ordinal}. {}: {cause}{place}{status}", failure.deployment).is_err() {
             break;
         }
     }

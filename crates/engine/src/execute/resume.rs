@@ -110,6 +110,8 @@ async fn attempt(
         Ok((_, Ready::Whole(_))) => Err(lost(request, started, &UpstreamError::of(Cause::Malformed))),
         Err(Short::Failed(error)) => Err(lost(request, started, &error)),
         Err(Short::Late) => Err(lost(request, started, &UpstreamError::of(Cause::FirstContentTimeout))),
+        // What is validated is whole before it is handed on, and never gone on with.
+        Err(Short::Rejected(..)) => Err(lost(request, started, &UpstreamError::of(Cause::SchemaMismatch))),
     }
 }
 

@@ -14,6 +14,7 @@ use super::receive::{Begun, Committed, Head, Ready, Short, receive};
 use super::{Miss, refusal};
 use crate::request::{Outgoing, Request};
 use crate::translate::Whole;
+use crate::validate::Mismatch;
 
 /// The first wait before the same candidates are tried again; doubled each round.
 const BACKOFF: Duration = Duration::from_millis(250);
@@ -139,8 +140,33 @@ impl Walk {
         Box::pin(self.step(request, outgoing, step, next)).await
     }
 
-    /// Tries one candidate.
+    /// Tries one candidate, and again where its answer is not what was asked for, as far as that is wanted.
     pub(super) async fn attempt(
+        &mut self,
+        request: &mut Request,
+        outgoing: &Outgoing,
+        candidate: &Candidate,
+        next: Next,
+    ) -> Result<Committed, Stop> {
+        let mut retries = outgoing.check.as_ref().map_or(0, |check| check.retries_max());
+        loop {
+            let before = self.failures.len();
+            let ended = self.once(request, outgoing, candidate, next).await;
+            let again = matches!(ended, Err(Stop::Exhausted)) && retries > 0 && self.mismatched_since(before);
+            if !again || self.may_try().is_err() || !request.core.retries.spend() {
+                return ended;
+            }
+            retries -= 1;
+        }
+    }
+
+    /// Whether the latest of the failures after the first `before` ones is an answer that is not what was asked for.
+    fn mismatched_since(&self, before: usize) -> bool {
+        let latest = self.failures.get(before..).and_then(<[_]>::last);
+        latest.is_some_and(|failure| failure.error.cause == Cause::SchemaMismatch)
+    }
+
+    async fn once(
         &mut self,
         request: &mut Request,
         outgoing: &Outgoing,
@@ -225,6 +251,12 @@ impl Walk {
                 (error, done)
             }
             Short::Late => (UpstreamError::of(Cause::FirstContentTimeout), started.exchange.cancel()),
+            Short::Rejected(facts, Mismatch(place)) => {
+                let cause = Cause::SchemaMismatch;
+                tracing::debug!(%deployment, cause = cause.as_str(), "an answer is not what was asked for");
+                let done = started.exchange.reject(cause, &facts);
+                (UpstreamError { message: Some(place), ..UpstreamError::of(cause) }, done)
+            }
         };
         self.failures.push(Failure { deployment, error, tried: true });
         done
@@ -258,7 +290,9 @@ impl Walk {
             | Cause::ClientClosed
             | Cause::Cancelled
             | Cause::Internal
-            | Cause::NotContinued => false,
+            | Cause::NotContinued
+            // It was tried again already.
+            | Cause::SchemaMismatch => false,
         };
         if !passes || self.left == 0 {
             return None;
@@ -277,6 +311,9 @@ fn commit(request: &mut Request, started: Started, head: Head, ready: Ready) -> 
     request.trail.edits = edits;
     request.trail.losses = losses;
     request.trail.clamped = clamped;
+    if let Some(validation) = &mut request.trail.validation {
+        validation.verdict = head.verdict;
+    }
     match ready {
         Ready::Whole(Whole { facts, body, losses }) => {
             note(request, exchange.succeed(&facts));

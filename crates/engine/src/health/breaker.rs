@@ -138,7 +138,7 @@ impl Breaker {
     pub fn failed(&self, now_ms: u64, pass: Pass, error: &UpstreamError) -> bool {
         self.released(&mut { pass });
         match error.cause.class() {
-            CauseClass::Caller | CauseClass::Policy => return false,
+            CauseClass::Caller | CauseClass::Answer | CauseClass::Policy => return false,
             CauseClass::Credential => self.bar(now_ms, Duration::from_millis(REFUSED_MS), error),
             CauseClass::Capacity if error.cause == Cause::RateLimited || error.retry_after.is_some() => {
                 self.bar(now_ms, Duration::from_millis(RATE_LIMITED_MS), error);

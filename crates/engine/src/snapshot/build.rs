@@ -121,7 +121,8 @@ pub fn build(parts: &Parts<'_>) -> Result<Snapshot, BuildError> {
     let delivery = config.routes.iter().map(|route| {
         let heartbeat = route.heartbeat.unwrap_or(limits.heartbeat);
         let (annotate, losses, resume) = (route.annotate, route.losses, route.resume);
-        (route.name.clone(), Delivery { losses, annotate, heartbeat, resume })
+        let validation = route.validation;
+        (route.name.clone(), Delivery { losses, annotate, heartbeat, resume, validation })
     });
     let corrections = config
         .models

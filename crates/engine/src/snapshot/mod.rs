@@ -58,6 +58,7 @@ impl Snapshot {
             heartbeat: self.limits.heartbeat,
             losses: LossPolicy::default(),
             resume: false,
+            validation: None,
         })
     }
 }
@@ -104,7 +105,13 @@ pub struct Delivery {
     pub heartbeat: Duration,
     /// Whether a stream that breaks off is gone on with elsewhere.
     pub resume: bool,
+    /// Set where an answer that is to be JSON is validated before it is handed on: how often a deployment whose answer does
+    /// not hold is asked again.
+    pub validation: Option<u8>,
 }
+
+/// How often a deployment whose answer does not hold is asked again, where no route says it.
+pub const JSON_SCHEMA_RETRIES: u8 = 1;
 
 /// Bounds over everything that can grow. Each is a key of `[server.limits]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

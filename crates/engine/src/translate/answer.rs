@@ -6,6 +6,7 @@ use bytes::Bytes;
 use smallvec::{SmallVec, smallvec};
 use trunkline_domain::chat::ChatRequest;
 use trunkline_domain::embeddings::EmbeddingsRequest;
+use trunkline_domain::validation::Verdict;
 use trunkline_domain::{Dialect, Text, Usage};
 use trunkline_wire::codec::{AnswerFacts, AnswerProblem, Codec, ErrorWords, FrameClass, Skim, StreamTap};
 use trunkline_wire::frame::Frame;
@@ -18,6 +19,7 @@ use trunkline_wire::{chat_codec_for, codec_for};
 use super::names;
 use crate::minted::{Recorder, Witness};
 use crate::resume::{Astray, Continued, Seam, Transcript, Watch, Watched};
+use crate::validate::{Check, Checked, Mismatch};
 
 /// Bytes for the caller: most frames give one piece.
 pub(crate) type Output = SmallVec<[Bytes; 2]>;
@@ -29,6 +31,8 @@ pub(crate) struct Reading {
     way: Way,
     /// Set where the answer may be gone on with by another provider.
     watch: Option<Arc<Watch>>,
+    /// Set where the answer is validated before anything of it is handed on.
+    check: Option<Arc<Check>>,
 }
 
 #[derive(Clone)]
@@ -94,24 +98,38 @@ pub(crate) struct Introduction {
 }
 
 impl Reading {
+    fn new(quirks: Quirks, way: Way) -> Self {
+        Self { quirks, way, watch: None, check: None }
+    }
+
     /// An answer in the caller's own dialect.
     pub(crate) fn relay(codec: &'static dyn Codec, quirks: Quirks) -> Self {
-        Self { quirks, way: Way::Relay(codec), watch: None }
+        Self::new(quirks, Way::Relay(codec))
     }
 
     /// A number of tokens instead of an answer.
     pub(crate) fn count(codec: &'static dyn Codec) -> Self {
-        Self { quirks: Quirks::REFERENCE, way: Way::Count(codec), watch: None }
+        Self::new(Quirks::REFERENCE, Way::Count(codec))
     }
 
     /// The rest of an answer that broke off, from the seam on.
     pub(crate) fn rest(provider: &'static dyn ChatCodec, quirks: Quirks, seam: Seam) -> Self {
-        Self { quirks, way: Way::Rest(Arc::new(Rest { provider, seam })), watch: None }
+        Self::new(quirks, Way::Rest(Arc::new(Rest { provider, seam })))
     }
 
     /// The same, remembered while it is read so that another provider can go on with it.
     pub(crate) fn watched(self, watch: Option<Arc<Watch>>) -> Self {
         Self { watch, ..self }
+    }
+
+    /// The same, validated before anything of it is handed on.
+    pub(crate) fn checked(self, check: Option<Arc<Check>>) -> Self {
+        Self { check, ..self }
+    }
+
+    /// What the answer is held against, if it is.
+    pub(crate) fn check(&self) -> Option<&Check> {
+        self.check.as_deref()
     }
 
     /// An answer in another dialect.
@@ -125,12 +143,12 @@ impl Reading {
         let Introduction { id, model, created } = introduction;
         let id = format!("{}{id}", caller.answer_id_prefix());
         let recast = Recast { provider, caller, id, model, created, request, tools };
-        Self { quirks, way: Way::Recast(Arc::new(recast)), watch: None }
+        Self::new(quirks, Way::Recast(Arc::new(recast)))
     }
 
     /// Vectors in another dialect.
     pub(super) fn embed(embed: Embed) -> Self {
-        Self { quirks: Quirks::REFERENCE, way: Way::Embed(Arc::new(embed)), watch: None }
+        Self::new(Quirks::REFERENCE, Way::Embed(Arc::new(embed)))
     }
 
     /// Whether the answer is translated: then nothing of its head but its status is passed on.
@@ -150,6 +168,16 @@ impl Reading {
 
     /// Reads a streamed answer.
     pub(crate) fn events(&self, skim: &Skim) -> EventReader {
+        let inner = self.plain_events(skim);
+        match (&self.check, chat_codec_for(self.spoken())) {
+            (Some(_), Some(provider)) => {
+                EventReader::Checked(Box::new(Checked::new(inner, provider, &self.quirks)))
+            }
+            _ => inner,
+        }
+    }
+
+    fn plain_events(&self, skim: &Skim) -> EventReader {
         let quirks = &self.quirks;
         match (&self.way, &self.watch) {
             (Way::Rest(rest), _) => {
@@ -221,6 +249,15 @@ impl Reading {
         }
     }
 
+    /// Holds a whole answer against what was asked for; `None` where it is not validated.
+    pub(crate) fn judge(&self, body: &[u8]) -> Result<Option<Verdict>, Unfit> {
+        let (Some(check), Some(provider)) = (&self.check, chat_codec_for(self.spoken())) else {
+            return Ok(None);
+        };
+        let response = provider.decode_response(body, &self.quirks).map_err(Unfit::Unreadable)?;
+        check.response(&response).map(Some).map_err(Unfit::Mismatch)
+    }
+
     /// Reads a provider's error body.
     pub(crate) fn error(&self, body: &[u8]) -> Option<ErrorWords> {
         match &self.way {
@@ -230,6 +267,15 @@ impl Reading {
             Way::Embed(embed) => embed.provider.read_error(body),
         }
     }
+}
+
+/// Why a whole answer cannot be handed on although it came.
+#[derive(Debug)]
+pub(crate) enum Unfit {
+    /// Nobody can tell what it says.
+    Unreadable(AnswerProblem),
+    /// It is not what was asked for.
+    Mismatch(Mismatch),
 }
 
 /// A whole answer, read.
@@ -253,6 +299,8 @@ pub(crate) enum EventReader {
     Watched(Box<Watched>),
     /// Frames go on where another stream broke off.
     Continued(Box<Continued>),
+    /// Frames as without, and what they say is held against what was asked for.
+    Checked(Box<Checked>),
 }
 
 impl EventReader {
@@ -279,6 +327,7 @@ impl EventReader {
             }
             Self::Watched(watched) => watched.frame(frame),
             Self::Continued(continued) => return continued.frame(&frame),
+            Self::Checked(checked) => return checked.frame(frame, reading, recorder),
         })
     }
 
@@ -286,7 +335,7 @@ impl EventReader {
     pub(crate) fn attach(&mut self, transcript: Transcript) -> Output {
         match self {
             Self::Continued(continued) => continued.attach(transcript),
-            Self::Relay(_) | Self::Recast(_) | Self::Watched(_) => Output::new(),
+            Self::Relay(_) | Self::Recast(_) | Self::Watched(_) | Self::Checked(_) => Output::new(),
         }
     }
 
@@ -294,7 +343,7 @@ impl EventReader {
     pub(crate) fn overlap(&self) -> Option<u64> {
         match self {
             Self::Continued(continued) => continued.overlap(),
-            Self::Relay(_) | Self::Recast(_) | Self::Watched(_) => None,
+            Self::Relay(_) | Self::Recast(_) | Self::Watched(_) | Self::Checked(_) => None,
         }
     }
 
@@ -303,7 +352,7 @@ impl EventReader {
         match self {
             Self::Watched(watched) => Some(watched.into_transcript()),
             Self::Continued(continued) => continued.into_transcript(),
-            Self::Relay(_) | Self::Recast(_) => None,
+            Self::Relay(_) | Self::Recast(_) | Self::Checked(_) => None,
         }
     }
 
@@ -319,6 +368,7 @@ impl EventReader {
             }
             Self::Watched(watched) => watched.finish(),
             Self::Continued(continued) => continued.finish(),
+            Self::Checked(checked) => checked.finish(),
         }
     }
 
@@ -329,6 +379,7 @@ impl EventReader {
             Self::Recast(recast) => recast.0.facts(),
             Self::Watched(watched) => watched.facts(),
             Self::Continued(continued) => continued.facts(),
+            Self::Checked(checked) => checked.facts(),
         }
     }
 }

@@ -11,7 +11,7 @@ mod request;
 use trunkline_domain::Text;
 use trunkline_wire::codec::Loss;
 
-pub(crate) use answer::{EventReader, Introduction, Output, Reading, Whole};
+pub(crate) use answer::{EventReader, Introduction, Output, Reading, Unfit, Whole};
 pub(crate) use request::{Fit, Fitted, fit, unnamed};
 
 /// The paths of losses, for headers and receipts.

@@ -148,7 +148,7 @@ fn relay<'a>(
         reading: match request.operation {
             Operation::CountTokens => Reading::count(codec),
             Operation::Chat | Operation::TextCompletion | Operation::Embeddings => {
-                Reading::relay(codec, *quirks).watched(outgoing.watch.clone())
+                Reading::relay(codec, *quirks).watched(outgoing.watch.clone()).checked(outgoing.check.clone())
             }
         },
     })
@@ -199,7 +199,8 @@ fn recast<'a>(
         losses: names(losses.as_slice()),
         withhold_usage: false,
         reading: Reading::recast((caller, provider), *quirks, introduction, chat, tools)
-            .watched(outgoing.watch.clone()),
+            .watched(outgoing.watch.clone())
+            .checked(outgoing.check.clone()),
     })
 }
 

@@ -32,3 +32,5 @@ mod resume;
 mod rig;
 #[cfg(test)]
 mod streams;
+#[cfg(test)]
+mod validation;

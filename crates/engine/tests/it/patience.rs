@@ -3,6 +3,7 @@
 use trunkline_domain::attempt::Cause;
 use trunkline_domain::ledger::EntryState;
 use trunkline_testkit::fake_provider::Script;
+use trunkline_testkit::fake_provider::script::{Body, Piece};
 
 use crate::rig::{Rig, TWO_ACCOUNTS, ask, ask_stream};
 
@@ -44,6 +45,29 @@ async fn a_slow_provider_is_hedged_and_the_loser_keeps_its_row() {
         assert!(rows[0].settlement.cost.0 > 0, "what the loser cost is written down");
         rig.assert_nothing_held();
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_had_half_come_when_it_was_hedged_is_whole() {
+    let rig = Rig::new(&free_west()).await;
+    let asked = wishing(&ask("acme/m"), "\"hedge\":true");
+    for _ in 0..25 {
+        rig.chat(&asked).await.unwrap();
+    }
+    rig.engine.core().measure.touch_now();
+    let whole = r#"{"id":"c","object":"chat.completion","created":1,"model":"m-1","choices":[{"index":0,"message":{"role":"assistant","content":"two halves"},"finish_reason":"stop"}],"usage":{"prompt_tokens":2,"completion_tokens":2,"total_tokens":4}}"#;
+    let (first, second) = whole.split_at(whole.len() / 2);
+    let pieces = [(0, first), (400, second)];
+    let pieces = pieces.map(|(wait_ms, text)| Piece { wait_ms, text: text.to_owned() });
+    let halves = Script { body: Body::Pieces(pieces.into()), ..Script::default() };
+    rig.provider("east").push(halves.with_header("content-type", "application/json"));
+    rig.provider("west").push(Script::slow_first_content(3_000));
+    let seen = rig.chat(&asked).await.unwrap();
+    assert!(seen.body.contains("two halves"), "{}", seen.body);
+    rig.rows().await;
+    let rows = rig.rows_of(seen.request).await;
+    let told: Vec<_> = rows.iter().map(|row| (&*row.opening.account, row.settlement.cause)).collect();
+    assert_eq!(told, [("east", None), ("west", Some(Cause::Cancelled))]);
 }
 
 #[tokio::test]

@@ -31,3 +31,4 @@ mod startup;
 mod stop;
 mod support;
 mod takeover;
+mod validation;

@@ -75,8 +75,10 @@ impl Default for Body {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Answer {
-    /// What is said where no tool is called and no format asked for.
+    /// What is said where no tool is called and no format asked for, or none is kept to.
     pub text: String,
+    /// Whether a format asked for is kept to.
+    pub format: Format,
     /// Tools that are called before it is said, one an answer: a conversation that holds the results of two gets the third.
     /// One that is not offered is not called.
     pub calls: Vec<Call>,
@@ -94,6 +96,7 @@ impl Default for Answer {
     fn default() -> Self {
         Self {
             text: "Hello from the fake provider. It counts its words.".to_owned(),
+            format: Format::Kept,
             calls: Vec::new(),
             first_content_ms: 0,
             interval_ms: 0,
@@ -101,6 +104,17 @@ impl Default for Answer {
             begun: Begun::Anew,
         }
     }
+}
+
+/// Whether a format asked for is kept to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// A document of the schema is said instead of the text.
+    #[default]
+    Kept,
+    /// The text is said, whatever was asked for.
+    Ignored,
 }
 
 /// What is made of an answer that the request has begun.
@@ -187,6 +201,11 @@ impl Script {
     /// A correct answer with this text, which a request may have begun.
     pub fn goes_on(text: &str, begun: Begun) -> Self {
         Self::answers(Answer { text: text.to_owned(), begun, ..Answer::default() })
+    }
+
+    /// A correct answer with this text, whatever format was asked for.
+    pub fn ignores_format(text: &str) -> Self {
+        Self::answers(Answer { text: text.to_owned(), format: Format::Ignored, ..Answer::default() })
     }
 
     /// A correct answer at a pace.

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::script::{self, Begun};
+use super::script::{self, Begun, Format};
 
 /// What is thought before an answer, where thinking is asked for.
 const THOUGHT: &str = "The words must be counted first.";
@@ -90,7 +90,8 @@ pub(crate) fn speech(wanted: &Wanted, script: &script::Answer) -> Speech {
     let mut finish = Finish::Said;
     let wanted_calls = if wanted.calls.is_empty() { scripted(wanted, script) } else { wanted.calls.clone() };
     let (content, calls) = if wanted_calls.is_empty() {
-        let text = wanted.formatted.as_deref().unwrap_or_else(|| rest(wanted, script));
+        let formatted = wanted.formatted.as_deref().filter(|_| script.format == Format::Kept);
+        let text = formatted.unwrap_or_else(|| rest(wanted, script));
         let (text, stop) = stopped(text, &wanted.stops);
         if let Some(stop) = stop {
             finish = Finish::Stopped(stop.clone());

@@ -23,7 +23,7 @@ mod stream;
 mod tools;
 
 use bytes::Bytes;
-use trunkline_domain::chat::{ChatRequest, ChatResponse, Minted, Minter, StreamEvent};
+use trunkline_domain::chat::{ChatRequest, ChatResponse, Minted, Minter, OutputFormat, StreamEvent};
 use trunkline_domain::{Dialect, Text};
 
 use crate::codec::{AnswerFacts, AnswerProblem, ErrorWords, FieldError};
@@ -51,6 +51,15 @@ pub trait CallerCodec: Send + Sync {
     /// dialect. Nothing unless callers do so.
     fn gather(&self, request: &mut ChatRequest) {
         let _ = request;
+    }
+
+    /// The form of answer a request asks for, and the field that says it: read alone, whatever the rest of the body is.
+    /// `None` where nothing is said. A dialect nobody calls in has none.
+    fn output_format(
+        &self,
+        _envelope: &Envelope,
+    ) -> Result<Option<(&'static str, OutputFormat)>, FieldError> {
+        Ok(None)
     }
 
     /// Writes an answer for the caller.

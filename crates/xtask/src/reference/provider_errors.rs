@@ -133,6 +133,7 @@ const fn whose(cause: Cause) -> &'static str {
         CauseClass::Target => "the deployment's",
         CauseClass::Provider => "the provider's",
         CauseClass::Network => "the way's",
+        CauseClass::Answer => "the model's",
         CauseClass::Policy => "ours",
     }
 }

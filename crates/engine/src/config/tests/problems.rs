@@ -22,7 +22,7 @@ strategy = "balanced"
     trunkline.toml:4:2 sever: unknown key; did you mean "server"?
     trunkline.toml:6:9 server.limit: unknown key; did you mean "limits"?
     trunkline.toml:8:1 storage.url: unknown key; known here: durability, journal_bytes_max
-    trunkline.toml:11:1 routes.fast.strategy: unknown key; known here: targets, fallbacks, timeouts, annotate, heartbeat_ms, attempts_max, strict, losses, hedge, resume
+    trunkline.toml:11:1 routes.fast.strategy: unknown key; known here: targets, fallbacks, timeouts, annotate, heartbeat_ms, attempts_max, strict, losses, hedge, resume, json_schema_validation, json_schema_retries
     "##);
 }
 

@@ -1,12 +1,13 @@
 //! Reading a request, field by field.
 
 use serde_json::value::RawValue;
-use trunkline_domain::chat::{ChatRequest, Number, RawJson, Reasoning, Turn};
+use trunkline_domain::chat::{ChatRequest, Number, OutputFormat, RawJson, Reasoning, Turn};
 
 use super::super::relay::GATEWAY_FIELDS;
 use super::{DIALECT, form, messages, parameters};
 use crate::codec::FieldError;
 use crate::envelope::Envelope;
+use crate::fields::present_text;
 use crate::json::field::{borrowed, read, text, wrong};
 use crate::json::{Rest, Str};
 
@@ -36,6 +37,18 @@ pub(super) fn decode(envelope: &Envelope) -> Result<ChatRequest, FieldError> {
     rest.nest("metadata", nested.metadata);
     request.extras = rest.extras(DIALECT, form);
     Ok(request)
+}
+
+/// Reads the form of answer alone: where it stands now, and where it stood in the beta of structured outputs
+/// (anthropic-sdk-python, `types/beta/message_create_params.py`, `output_format`).
+pub(super) fn output_format(envelope: &Envelope) -> Result<Option<(&'static str, OutputFormat)>, FieldError> {
+    let (field, beta) = ("output_config", "output_format");
+    if let Some(raw) = present_text(envelope, beta) {
+        return Ok(Some((beta, parameters::output_format(read(beta, raw)?))));
+    }
+    let Some(raw) = present_text(envelope, field) else { return Ok(None) };
+    let config = parameters::output_config(raw).map_err(|error| wrong(field, &error))?;
+    Ok(config.format.map(|format| ("output_config.format", format)))
 }
 
 struct Reader {

@@ -38,7 +38,7 @@ mod thinking;
 
 use bytes::Bytes;
 use trunkline_domain::Dialect;
-use trunkline_domain::chat::{ChatRequest, ChatResponse};
+use trunkline_domain::chat::{ChatRequest, ChatResponse, OutputFormat};
 
 use super::{DIALECT, error};
 use crate::codec::{AnswerProblem, ErrorWords, FieldError};
@@ -61,6 +61,10 @@ impl CallerCodec for AnthropicMessages {
 
     fn decode_request(&self, envelope: &Envelope) -> Result<ChatRequest, FieldError> {
         decode_request::decode(envelope)
+    }
+
+    fn output_format(&self, envelope: &Envelope) -> Result<Option<(&'static str, OutputFormat)>, FieldError> {
+        decode_request::output_format(envelope)
     }
 
     fn encode_response(

@@ -132,7 +132,8 @@ pub(super) fn output_config(raw: &str) -> serde_json::Result<OutputConfig> {
     Ok(OutputConfig { effort: known, format: format.map(output_format), rest })
 }
 
-fn output_format(raw: RawJson) -> OutputFormat {
+/// Reads the form of an answer.
+pub(super) fn output_format(raw: RawJson) -> OutputFormat {
     let read = serde_json::from_str::<WireFormat>(raw.get()).ok().and_then(|format| {
         let schema = (&*format.kind?.0 == "json_schema").then_some(format.schema?)?;
         Some(OutputFormat::JsonSchema {

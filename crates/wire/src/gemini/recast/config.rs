@@ -113,6 +113,16 @@ fn modalities(raw: &RawJson) -> Option<Vec<Text>> {
     words.iter().map(name).collect::<Option<Vec<_>>>().filter(|names| !names.is_empty())
 }
 
+/// Reads the form of the answer alone. A schema whose spelling could not be restored is understood all the same.
+pub(super) fn output_format(raw: &str) -> serde_json::Result<Option<OutputFormat>> {
+    let Config { mime, schema, json_schema: json, .. } = serde_json::from_str(raw)?;
+    let is_json = mime.as_ref().is_none_or(|mime| mime.get() == "\"application/json\"");
+    Ok(match (is_json, &schema, &json) {
+        (true, Some(google), None) => Some(json_schema(schema::lift(google).0, 0)),
+        _ => format(mime, schema, json),
+    })
+}
+
 /// The form of the answer; one that is said in a way of the dialect's own keeps its members.
 fn format(mime: Option<RawJson>, google: Option<RawJson>, json: Option<RawJson>) -> Option<OutputFormat> {
     let no_mime = if mime.is_none() { form::NO_MIME } else { 0 };

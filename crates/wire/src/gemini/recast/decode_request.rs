@@ -2,12 +2,13 @@
 
 use serde_json::value::RawValue;
 use trunkline_domain::Text;
-use trunkline_domain::chat::{ChatRequest, RawJson, Turn};
+use trunkline_domain::chat::{ChatRequest, OutputFormat, RawJson, Turn};
 
 use super::super::relay::GATEWAY_FIELDS;
 use super::{DIALECT, config, contents, form, tools};
 use crate::codec::FieldError;
 use crate::envelope::Envelope;
+use crate::fields::present_text;
 use crate::json::field::{read, wrong};
 use crate::json::{Rest, Str};
 
@@ -47,6 +48,16 @@ pub(super) fn decode(envelope: &Envelope) -> Result<ChatRequest, FieldError> {
     rest.nest("toolConfig", nested.tools);
     request.extras = rest.extras(DIALECT, form);
     Ok(request)
+}
+
+/// Reads the form of answer alone.
+pub(super) fn output_format(envelope: &Envelope) -> Result<Option<(&'static str, OutputFormat)>, FieldError> {
+    for field in ["generationConfig", "generation_config"] {
+        let Some(raw) = present_text(envelope, field) else { continue };
+        let format = config::output_format(raw).map_err(|error| wrong(field, &error))?;
+        return Ok(format.map(|format| ("generationConfig.responseSchema", format)));
+    }
+    Ok(None)
 }
 
 #[derive(Default)]

@@ -43,7 +43,7 @@ mod tools;
 
 use bytes::Bytes;
 use trunkline_domain::Dialect;
-use trunkline_domain::chat::{ChatRequest, ChatResponse};
+use trunkline_domain::chat::{ChatRequest, ChatResponse, OutputFormat};
 
 use super::{DIALECT, error};
 use crate::codec::{AnswerProblem, ErrorWords, FieldError};
@@ -70,6 +70,10 @@ impl CallerCodec for GeminiGenerate {
 
     fn gather(&self, request: &mut ChatRequest) {
         pieces::gather(request);
+    }
+
+    fn output_format(&self, envelope: &Envelope) -> Result<Option<(&'static str, OutputFormat)>, FieldError> {
+        decode_request::output_format(envelope)
     }
 
     fn encode_response(

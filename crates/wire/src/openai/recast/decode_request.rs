@@ -2,12 +2,13 @@
 
 use serde_json::value::RawValue;
 use trunkline_domain::Text;
-use trunkline_domain::chat::{ChatRequest, Number, Opaque, RawJson, Reasoning};
+use trunkline_domain::chat::{ChatRequest, Number, Opaque, OutputFormat, RawJson, Reasoning};
 
 use super::super::relay::GATEWAY_FIELDS;
 use super::{DIALECT, form, messages, parameters};
 use crate::codec::FieldError;
 use crate::envelope::Envelope;
+use crate::fields::present_text;
 use crate::json::field::{borrowed, read, text, wrong};
 use crate::json::{Rest, Str};
 
@@ -29,6 +30,13 @@ pub(super) fn decode(envelope: &Envelope) -> Result<ChatRequest, FieldError> {
     let Reader { mut request, form, rest } = reader;
     request.extras = rest.extras(DIALECT, form);
     Ok(request)
+}
+
+/// Reads the form of answer alone.
+pub(super) fn output_format(envelope: &Envelope) -> Result<Option<(&'static str, OutputFormat)>, FieldError> {
+    const FIELD: &str = "response_format";
+    let Some(raw) = present_text(envelope, FIELD) else { return Ok(None) };
+    Ok(Some((FIELD, parameters::output_format(borrowed(FIELD, raw)?))))
 }
 
 struct Reader {

@@ -33,7 +33,7 @@ mod response;
 
 use bytes::Bytes;
 use trunkline_domain::Dialect;
-use trunkline_domain::chat::{ChatRequest, ChatResponse};
+use trunkline_domain::chat::{ChatRequest, ChatResponse, OutputFormat};
 
 use super::error;
 use crate::codec::{AnswerProblem, ErrorWords, FieldError};
@@ -59,6 +59,10 @@ impl CallerCodec for OpenaiChat {
 
     fn decode_request(&self, envelope: &Envelope) -> Result<ChatRequest, FieldError> {
         decode_request::decode(envelope)
+    }
+
+    fn output_format(&self, envelope: &Envelope) -> Result<Option<(&'static str, OutputFormat)>, FieldError> {
+        decode_request::output_format(envelope)
     }
 
     fn encode_response(

@@ -1,13 +1,14 @@
 //! Reading a request, field by field.
 
 use serde_json::value::RawValue;
-use trunkline_domain::chat::{ChatRequest, Number, RawJson, Role};
+use trunkline_domain::chat::{ChatRequest, Number, OutputFormat, RawJson, Role};
 
 use super::super::relay::OUTPUT_CAP;
 use super::super::skim::refuse_kept;
 use super::{DIALECT, form, items, parameters, reasoning, tools};
 use crate::codec::FieldError;
 use crate::envelope::Envelope;
+use crate::fields::present_text;
 use crate::json::Rest;
 use crate::json::field::{borrowed, read, text, wrong};
 use crate::openai::relay::GATEWAY_FIELDS;
@@ -33,6 +34,14 @@ pub(super) fn decode(envelope: &Envelope) -> Result<ChatRequest, FieldError> {
     rest.nest("text", text);
     request.extras = rest.extras(DIALECT, form);
     Ok(request)
+}
+
+/// Reads the form of answer alone.
+pub(super) fn output_format(envelope: &Envelope) -> Result<Option<(&'static str, OutputFormat)>, FieldError> {
+    const FIELD: &str = "text";
+    let Some(raw) = present_text(envelope, FIELD) else { return Ok(None) };
+    let text = parameters::text(raw).map_err(|error| wrong(FIELD, &error))?;
+    Ok(text.format.map(|format| ("text.format", format)))
 }
 
 struct Reader {

@@ -39,7 +39,7 @@ pub(crate) use tools::tool;
 
 use bytes::Bytes;
 use trunkline_domain::Dialect;
-use trunkline_domain::chat::{ChatRequest, ChatResponse};
+use trunkline_domain::chat::{ChatRequest, ChatResponse, OutputFormat};
 
 use super::{DIALECT, error};
 use crate::codec::{AnswerProblem, ErrorWords, FieldError};
@@ -62,6 +62,10 @@ impl CallerCodec for OpenaiResponses {
 
     fn decode_request(&self, envelope: &Envelope) -> Result<ChatRequest, FieldError> {
         decode_request::decode(envelope)
+    }
+
+    fn output_format(&self, envelope: &Envelope) -> Result<Option<(&'static str, OutputFormat)>, FieldError> {
+        decode_request::output_format(envelope)
     }
 
     fn encode_response(
