@@ -33,7 +33,11 @@ fn gemini(_: bool) -> Value {
     json!({ "contents": [{ "role": "user", "parts": [{ "text": "Three words [[a]]" }] }] })
 }
 
-const DIALECTS: [Dialect; 3] = [
+fn ollama(stream: bool) -> Value {
+    with(openai(false), &json!({ "stream": stream }))
+}
+
+const DIALECTS: [Dialect; 6] = [
     Dialect {
         buffered: "/chat/completions",
         streamed: "/v1/chat/completions",
@@ -57,6 +61,30 @@ const DIALECTS: [Dialect; 3] = [
         kind: "/error/status",
         overloaded: "UNAVAILABLE",
         too_fast: "RESOURCE_EXHAUSTED",
+    },
+    Dialect {
+        buffered: "/api/chat",
+        streamed: "/api/chat",
+        body: ollama,
+        kind: "/error",
+        overloaded: "server busy, please try again.  maximum pending requests exceeded",
+        too_fast: "Rate limit reached.",
+    },
+    Dialect {
+        buffered: "/v2/chat",
+        streamed: "/v2/chat",
+        body: ollama,
+        kind: "/message",
+        overloaded: "please wait and try again later",
+        too_fast: "Rate limit reached.",
+    },
+    Dialect {
+        buffered: "/mistral/v1/chat/completions",
+        streamed: "/mistral/v1/chat/completions",
+        body: ollama,
+        kind: "/message",
+        overloaded: "Service tier capacity exceeded for this model.",
+        too_fast: "Rate limit reached.",
     },
 ];
 
