@@ -107,7 +107,7 @@ impl Api {
             Self::OpenAi | Self::Responses | Self::Gemini => (503, "Overloaded"),
             Self::Anthropic => (529, "Overloaded"),
             Self::Ollama => (503, ollama::BUSY),
-            Self::Cohere => (503, "please wait and try again later"),
+            Self::Cohere => (503, "The service is unavailable."),
             Self::Mistral => (503, "Service tier capacity exceeded for this model."),
             Self::Bedrock => (503, "Bedrock is unable to process your request."),
         };

@@ -50,7 +50,7 @@ fn signature(setup: &Setup, arrived: &Arrived, value: &str) -> Result<(), Box<Sa
     let at = DateTime::strptime("%Y%m%dT%H%M%SZ", date).and_then(|at| at.to_zoned(TimeZone::UTC));
     let at = at.map_err(|_| incomplete("X-Amz-Date"))?;
     if !date.starts_with(day) || *service != "bedrock" || !names.contains(&"host") {
-        return Err(differs("Credential should be scoped to correct service: 'bedrock'."));
+        return Err(Box::new(differs("Credential should be scoped to correct service: 'bedrock'.")));
     }
     let signing = setup.signing.as_ref().filter(|signing| signing.access_key_id == *id);
     let signing = signing.ok_or_else(|| {
@@ -73,9 +73,9 @@ fn signature(setup: &Setup, arrived: &Arrived, value: &str) -> Result<(), Box<Sa
     let same = made.is_ok_and(|made| made.get(AUTHORIZATION).is_some_and(|made| made == value));
     let message = "The request signature we calculated does not match the signature you provided. Check your AWS Secret \
                    Access Key and signing method. Consult the service documentation for details.";
-    if same { Ok(()) } else { Err(differs(message)) }
+    if same { Ok(()) } else { Err(Box::new(differs(message))) }
 }
 
-fn differs(message: &str) -> Box<Said> {
-    Box::new(named(403, "InvalidSignatureException", message))
+fn differs(message: &str) -> Said {
+    named(403, "InvalidSignatureException", message)
 }

@@ -176,7 +176,12 @@ fn one_block(at: &str, block: &Value, findings: &mut Findings) {
     }
     let thought = block.pointer("/reasoningContent/reasoningText");
     let signed = |thought: &Value| seal::open(Purpose::Bedrock, thought.get("signature")?.as_str()?);
-    if thought.is_some_and(|thought| signed(thought).as_deref() != thought["text"].as_str()) {
+    // As Anthropic has it: a thought may come back without its text.
+    let as_said = |thought: &Value| {
+        let text = thought["text"].as_str().unwrap_or_default();
+        signed(thought).is_some_and(|signed| text.is_empty() || text == signed)
+    };
+    if thought.is_some_and(|thought| !as_said(thought)) {
         findings.invalid(format!(
             "The model returned the following errors: {at}.thinking: Invalid `signature` in `thinking` block"
         ));

@@ -28,7 +28,7 @@ pub(crate) enum Asked {
     Text(TextAsked),
     /// A response.
     Response(Box<responses::Response>),
-    /// What is kept of one, as JSON.
+    /// What costs nothing, as JSON.
     Kept(Value),
     /// Vectors.
     Embeddings { model: String, inputs: Vec<u64>, dimensions: usize, base64: bool },

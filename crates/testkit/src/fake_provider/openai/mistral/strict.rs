@@ -51,7 +51,7 @@ pub(crate) fn judge(setup: &Setup, arrived: &Arrived) -> Verdict {
         findings.refused("invalid_request_error", None, found);
     }
     let asked = match (arrived.path.as_str(), &arrived.method) {
-        ("/mistral/v1/models", &Method::GET) => Some(Asked::Models(setup.listed())),
+        ("/mistral/v1/models", &Method::GET) => Some(Asked::Kept(listing(setup))),
         ("/mistral/v1/chat/completions", &Method::POST) => chat(setup, arrived, &mut findings),
         (path, _) => {
             let message = "no Route matched with those values";
@@ -61,6 +61,15 @@ pub(crate) fn judge(setup: &Setup, arrived: &Arrived) -> Verdict {
     };
     let unreadable = || error(400, "invalid_request_error", None, "The request could not be read.");
     findings.verdict(asked, unreadable)
+}
+
+/// The models, each with what it can do.
+fn listing(setup: &Setup) -> Value {
+    let entry = |id: String| {
+        let capabilities = json!({ "completion_chat": true, "function_calling": true, "vision": true });
+        json!({ "id": id, "object": "model", "type": "base", "capabilities": capabilities })
+    };
+    json!({ "object": "list", "data": setup.listed().into_iter().map(entry).collect::<Vec<_>>() })
 }
 
 fn chat(setup: &Setup, arrived: &Arrived, findings: &mut Findings) -> Option<Asked> {
