@@ -4,9 +4,10 @@
 //! Known fields: client-python `docs/models/chatcompletionstreamrequest.md` (`max_tokens`, `random_seed`; none of those
 //! listed as unsupported below); refusals of `stream_options`, `max_completion_tokens` as reported in
 //! <https://github.com/avante-corp/avante.nvim/issues/2347> and
-//! <https://github.com/editor-code-assistant/eca/issues/231>; errors, flat and without an `error` object:
-//! <https://docs.mistral.ai/resources/error-glossary>; the host: client-python `README.md`; an answer that is begun:
-//! client-python `docs/models/assistantmessage.md` (`prefix`).
+//! <https://github.com/editor-code-assistant/eca/issues/231>; members of messages: client-python
+//! `docs/models/assistantmessage.md`, others refused as reported in <https://github.com/BerriAI/litellm/issues/30835>; errors,
+//! flat and without an `error` object: <https://docs.mistral.ai/resources/error-glossary>; the host: client-python
+//! `README.md`; an answer that is begun: client-python `docs/models/assistantmessage.md` (`prefix`).
 
 use trunkline_domain::attempt::Cause;
 use trunkline_wire::quirks::{Quirks, StreamUsage};
@@ -42,6 +43,15 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
             "user",
             "verbosity",
             "web_search_options",
+        ],
+        unsupported_members: &[
+            "annotations",
+            "audio",
+            "function_call",
+            "reasoning",
+            "reasoning_content",
+            "reasoning_details",
+            "refusal",
         ],
         renamed: &[("max_completion_tokens", "max_tokens"), ("seed", "random_seed")],
         stream_usage: StreamUsage::Always,

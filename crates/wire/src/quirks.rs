@@ -6,6 +6,8 @@
 pub struct Quirks {
     /// Top-level request fields the server refuses: removed on relay, each a loss.
     pub unsupported: &'static [&'static str],
+    /// Members of messages the server refuses: removed on relay, each a loss unless it says nothing.
+    pub unsupported_members: &'static [&'static str],
     /// Top-level request fields it knows under another name: `(ours, theirs)`.
     pub renamed: &'static [(&'static str, &'static str)],
     /// How usage comes in a stream.
@@ -97,6 +99,7 @@ impl Quirks {
     /// OpenAI itself.
     pub const REFERENCE: Quirks = Quirks {
         unsupported: &[],
+        unsupported_members: &[],
         renamed: &[],
         stream_usage: StreamUsage::OnRequest,
         done_marker: DoneMarker::Required,

@@ -249,6 +249,9 @@ fn differences(spec: &ProviderSpec) -> String {
     if !quirks.unsupported.is_empty() {
         said.push(format!("takes no {}", code_list(quirks.unsupported.iter().copied())));
     }
+    if !quirks.unsupported_members.is_empty() {
+        said.push(format!("takes no {} in messages", code_list(quirks.unsupported_members.iter().copied())));
+    }
     for (ours, theirs) in quirks.renamed {
         said.push(format!("`{ours}` goes as `{theirs}`"));
     }

@@ -1,13 +1,15 @@
 //! A provider that does what a script says and lets nothing improper pass.
 //!
-//! What it is: a server of three APIs, which it tells apart by path: OpenAI's (`POST /chat/completions`, `/completions`,
+//! What it is: a server of several APIs, which it tells apart by path: OpenAI's (`POST /chat/completions`, `/completions`,
 //! `/embeddings`, `GET /models`, `POST /responses` with what it keeps of them below `/responses/{id}`, with or without `/v1`
-//! before it), Anthropic's (`POST /messages`,
-//! `/messages/count_tokens`, `GET /models` with `anthropic-version`) and Gemini's (`POST /models/{model}:generateContent`,
-//! `:streamGenerateContent`, `:countTokens`, with or without `/v1beta` or `/v1`). It answers correctly unless told otherwise,
-//! refuses in the provider's own words what a strict provider would refuse, signs the thoughts it hands out and takes
-//! back only those, and keeps a [`log`] of every call with what it would bill. It runs over real TCP ([`FakeProvider::listen`]) or as a [`Dispatch`] in this process, where paused tokio time
-//! makes its waits free. What it is not: a model, nor a stand-in for any particular provider's quirks.
+//! before it), Anthropic's (`POST /messages`, `/messages/count_tokens`, `GET /models` with `anthropic-version`) and Gemini's
+//! (`POST /models/{model}:generateContent`, `:streamGenerateContent`, `:countTokens`, with or without `/v1beta` or `/v1`),
+//! Cohere's (`POST /v2/chat`), Mistral's (`POST /mistral/v1/chat/completions`), Bedrock's (`POST /model/{model}/converse`,
+//! `…/converse-stream`) and Ollama's own (`POST /api/chat`). It answers correctly unless told otherwise, refuses in the
+//! provider's own words what a strict provider would refuse, signs the thoughts it hands out and takes back only those, and
+//! keeps a [`log`] of every call with what it would bill. It runs over real TCP ([`FakeProvider::listen`]) or as a
+//! [`Dispatch`] in this process, where paused tokio time makes its waits free. What it is not: a model, nor a stand-in for
+//! any particular provider's quirks.
 //!
 //! Where to look first: [`script::Script`] (what can go wrong), [`log::Seen`] (what is known afterwards).
 
@@ -21,12 +23,15 @@ pub mod script;
 
 mod anthropic;
 mod api;
+mod bedrock;
 mod body;
 mod cache;
+mod cohere;
 mod findings;
 mod gemini;
 mod headers;
 mod line;
+mod ollama;
 mod openai;
 mod plan;
 mod seal;
@@ -65,6 +70,8 @@ use plan::{Memory, Planned};
 pub struct Setup {
     /// The key it accepts; without one it accepts everybody.
     pub key: Option<String>,
+    /// Whose signatures it accepts as well, where its API has signatures.
+    pub signing: Option<Signing>,
     /// Models it serves; without any it serves every name.
     pub models: Vec<String>,
     /// Scripts of the first calls it accepts, in order.
@@ -81,6 +88,16 @@ pub struct Setup {
     pub disconnect: Disconnect,
     /// Where each call is appended as one line of JSON when it ends.
     pub log_file: Option<PathBuf>,
+}
+
+/// The keys of an identity that signs its calls.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signing {
+    /// Names it.
+    pub access_key_id: String,
+    /// What signatures are made with.
+    pub secret_access_key: String,
 }
 
 impl Setup {

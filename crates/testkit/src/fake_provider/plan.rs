@@ -6,10 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
 
 use super::api::{Api, Scripted};
 use super::cache::Cache;
-use super::findings::Refusal;
+use super::findings::{Refusal, Said};
 use super::log::Billed;
 use super::openai::responses::kept::Kept;
 use super::script::{self, After, Body, End, Script};
@@ -40,6 +41,11 @@ pub(crate) struct Planned {
 
 const JSON: &str = "application/json";
 pub(crate) const EVENTS: &str = "text/event-stream";
+pub(crate) const LINES: &str = "application/x-ndjson";
+pub(crate) const FRAMES: &str = "application/vnd.amazon.eventstream";
+
+/// What streams are announced as.
+const STREAMS: &[&str] = &[EVENTS, LINES, FRAMES];
 
 /// A request that is answered.
 pub(crate) trait Accepted: Send {
@@ -73,15 +79,56 @@ pub(crate) struct Answered {
     pub(crate) parts: Vec<Part>,
 }
 
-/// What an overloaded provider says.
-fn overloaded(api: Api) -> Scripted<'static> {
-    let (kind, message) = ("overloaded_error", "Overloaded");
-    Scripted { status: api.overloaded(), kind, code: None, message }
+impl Making<'_> {
+    /// A whole answer, when it is time to say it.
+    pub(crate) fn whole(&self, body: &Value, billed: Billed) -> Vec<Part> {
+        let wait = Duration::from_millis(self.script.first_content_ms);
+        vec![Part { wait, bytes: body.to_string().into(), billed: Some(billed) }]
+    }
+}
+
+/// A stream being made: each piece of content at the script's pace, with the bill so far.
+pub(crate) struct Pieces<'a> {
+    script: &'a script::Answer,
+    /// What the prompt costs.
+    bill: Billed,
+    billed: Option<Billed>,
+    parts: Vec<Part>,
+}
+
+impl<'a> Pieces<'a> {
+    /// No piece yet of an answer to a prompt that costs so much.
+    pub(crate) fn new(script: &'a script::Answer, prompt: Billed) -> Self {
+        Self { script, bill: prompt, billed: None, parts: Vec::new() }
+    }
+
+    /// A piece that says so many more tokens; without any it comes at once.
+    pub(crate) fn push(&mut self, tokens: u64, bytes: impl Into<Bytes>) {
+        let wait = match (tokens, self.billed) {
+            (0, _) => 0,
+            (_, None) => self.script.first_content_ms,
+            (_, Some(_)) => self.script.interval_ms,
+        };
+        self.bill.completion_tokens = self.bill.completion_tokens.saturating_add(tokens);
+        if tokens > 0 {
+            self.billed = Some(self.bill);
+        }
+        let wait = Duration::from_millis(wait);
+        self.parts.push(Part { wait, bytes: bytes.into(), billed: self.billed });
+    }
+
+    /// All of them; the last has the whole bill, however little was said.
+    pub(crate) fn done(mut self) -> Vec<Part> {
+        if let Some(last) = self.parts.last_mut() {
+            last.billed = Some(self.bill);
+        }
+        self.parts
+    }
 }
 
 /// A refusal.
 pub(crate) fn refusal(refusal: &Refusal) -> Planned {
-    finite(refusal.status, JSON, vec![part(Duration::ZERO, refusal.body.clone())], End::Complete)
+    said(refusal.said.clone(), End::Complete)
 }
 
 /// The response to an accepted request. `number` makes its id.
@@ -94,35 +141,41 @@ pub(crate) fn plan(
 ) -> Planned {
     let mut planned = match &script.body {
         Body::Answer(_) if matches!(script.end, End::Overloaded(_)) && !asked.streams() => {
-            let error = overloaded(api);
-            finite(error.status, JSON, vec![part(Duration::ZERO, api.error(&error))], End::Complete)
+            said(api.error(&api.overloaded()), End::Complete)
         }
         Body::Answer(answer) => {
             let mut answered = asked.answer(&Making { script: answer, number, memory });
-            let content_type = if asked.streams() { EVENTS } else { JSON };
+            let content_type = if asked.streams() { api.streams_as() } else { JSON };
             let total = answered.parts.last().and_then(|part| part.billed);
             if let End::Overloaded(pieces) = script.end {
                 answered.parts.truncate(usize::try_from(pieces).unwrap_or(usize::MAX));
-                answered.parts.push(part(Duration::ZERO, api.error_event(&overloaded(api))));
+                answered.parts.push(part(Duration::ZERO, api.error_event(&api.overloaded())));
             }
             Planned { id: answered.id, total, ..finite(200, content_type, answered.parts, script.end) }
         }
         Body::Error { kind, code, message } => {
             let status = script.status.unwrap_or(500);
             let error = Scripted { status, kind, code: code.as_deref(), message };
-            finite(status, JSON, vec![part(Duration::ZERO, api.error(&error))], script.end)
+            said(api.error(&error), script.end)
         }
         Body::Pieces(pieces) => {
             let pieces =
                 pieces.iter().map(|piece| part(Duration::from_millis(piece.wait_ms), piece.text.clone()));
             let announced = script.headers.get(CONTENT_TYPE.as_str());
-            let events = announced.is_some_and(|announced| announced.starts_with(EVENTS));
-            finite(200, if events { EVENTS } else { JSON }, pieces.collect(), script.end)
+            let streams = |kind: &&&str| announced.is_some_and(|announced| announced.starts_with(**kind));
+            finite(200, STREAMS.iter().find(streams).unwrap_or(&JSON), pieces.collect(), script.end)
         }
         Body::Pings { every_ms } => {
-            let ping = part(Duration::from_millis(*every_ms), api.ping().to_owned());
+            let ping = part(Duration::from_millis(*every_ms), api.ping());
             let parts = Box::new(iter::repeat(ping));
-            Planned { status: 200, headers: typed(EVENTS), parts, end: script.end, id: None, total: None }
+            Planned {
+                status: 200,
+                headers: typed(api.streams_as()),
+                parts,
+                end: script.end,
+                id: None,
+                total: None,
+            }
         }
     };
     planned.status = script.status.unwrap_or(planned.status);
@@ -138,13 +191,20 @@ pub(crate) fn plan(
     planned
 }
 
-fn part(wait: Duration, text: String) -> Part {
-    Part { wait, bytes: text.into(), billed: None }
+fn part(wait: Duration, bytes: impl Into<Bytes>) -> Part {
+    Part { wait, bytes: bytes.into(), billed: None }
+}
+
+/// An error.
+fn said(said: Said, end: End) -> Planned {
+    let mut planned = finite(said.status, JSON, vec![part(Duration::ZERO, said.body)], end);
+    planned.headers.extend(said.headers);
+    planned
 }
 
 fn finite(status: u16, content_type: &'static str, parts: Vec<Part>, end: End) -> Planned {
     let mut headers = typed(content_type);
-    if content_type != EVENTS {
+    if !STREAMS.contains(&content_type) {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(announced(&parts, end)));
     }
     Planned { status, headers, parts: Box::new(parts.into_iter()), end, id: None, total: None }

@@ -79,9 +79,12 @@ pub struct Answer {
     pub text: String,
     /// Whether a format asked for is kept to.
     pub format: Format,
-    /// Tools that are called before it is said, one an answer: a conversation that holds the results of two gets the third.
+    /// Tools that are called before it is said, one an answer unless more are to be: a conversation that holds the results
+    /// of two gets the third.
     /// One that is not offered is not called.
     pub calls: Vec<Call>,
+    /// How many of them one answer calls.
+    pub at_once: usize,
     /// Milliseconds before the first content: before the body, if it is not a stream.
     pub first_content_ms: u64,
     /// Milliseconds before each later piece of content of a stream.
@@ -98,6 +101,7 @@ impl Default for Answer {
             text: "Hello from the fake provider. It counts its words.".to_owned(),
             format: Format::Kept,
             calls: Vec::new(),
+            at_once: 1,
             first_content_ms: 0,
             interval_ms: 0,
             usage: Usage::Honest,

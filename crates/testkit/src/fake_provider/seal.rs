@@ -17,6 +17,7 @@ pub(crate) enum Purpose {
     Anthropic,
     Gemini,
     OpenAi,
+    Bedrock,
 }
 
 /// The signature of a text.
@@ -44,6 +45,7 @@ fn key(purpose: Purpose) -> Key {
         Purpose::Anthropic => b'a',
         Purpose::Gemini => b'g',
         Purpose::OpenAi => b'o',
+        Purpose::Bedrock => b'b',
     };
     Key::new(HMAC_SHA256, &[KEY, &[name]].concat())
 }

@@ -48,6 +48,8 @@ pub(crate) enum Kind {
     /// An object whose members all are of a kind.
     Each(&'static Kind),
     Object(&'static Shape),
+    /// An object with exactly one of these members.
+    OneOf(&'static Shape),
     /// An object whose shape its `type` names.
     Tagged(&'static [(&'static str, &'static Shape)]),
     /// A text, or something else.
@@ -122,6 +124,18 @@ pub(crate) fn snake(name: &str) -> String {
     snake
 }
 
+/// The type of a value, as Go's reader of JSON calls it.
+pub(crate) fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
 struct Check {
     reading: Reading,
     path: Vec<Step>,
@@ -183,6 +197,12 @@ impl Check {
                 }
             }
             (Kind::Object(shape), Value::Object(object)) => self.object(object, shape),
+            (Kind::OneOf(shape), Value::Object(object)) => {
+                self.object(object, shape);
+                if object.len() != 1 {
+                    self.wrong(Wrong::Value(kind, value.clone()));
+                }
+            }
             (Kind::Tagged(shapes), Value::Object(object)) => self.tagged(value, object, shapes),
             (kind, value) => self.wrong(Wrong::Value(kind, value.clone())),
         }

@@ -124,11 +124,12 @@ fn rest<'a>(wanted: &Wanted, script: &'a script::Answer) -> &'a str {
     script.text.get(from..).unwrap_or_default()
 }
 
-/// The call whose turn it is, where its tool is offered.
+/// The calls whose turn it is, of them those whose tool is offered.
 fn scripted(wanted: &Wanted, script: &script::Answer) -> Vec<(String, String)> {
-    let call = script.calls.get(wanted.results).filter(|call| wanted.offered.contains(&call.name));
+    let calls = script.calls.iter().skip(wanted.results).take(script.at_once);
+    let calls = calls.filter(|call| wanted.offered.contains(&call.name));
     let arguments = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    call.map(|call| (call.name.clone(), arguments(&call.arguments))).into_iter().collect()
+    calls.map(|call| (call.name.clone(), arguments(&call.arguments))).collect()
 }
 
 /// A text up to the first of the stops, and which it was.

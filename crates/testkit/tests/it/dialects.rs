@@ -16,6 +16,8 @@ struct Dialect {
     /// The error in a body or an event: where its kind is, and what an overloaded provider says there, and one whose
     /// caller is too fast.
     kind: &'static str,
+    /// Where it is in an event of a stream that has begun.
+    kind_in_stream: &'static str,
     overloaded: &'static str,
     too_fast: &'static str,
 }
@@ -33,12 +35,17 @@ fn gemini(_: bool) -> Value {
     json!({ "contents": [{ "role": "user", "parts": [{ "text": "Three words [[a]]" }] }] })
 }
 
-const DIALECTS: [Dialect; 3] = [
+fn ollama(stream: bool) -> Value {
+    with(openai(false), &json!({ "stream": stream }))
+}
+
+const DIALECTS: [Dialect; 6] = [
     Dialect {
         buffered: "/chat/completions",
         streamed: "/v1/chat/completions",
         body: openai,
         kind: "/error/type",
+        kind_in_stream: "/error/type",
         overloaded: "overloaded_error",
         too_fast: "requests",
     },
@@ -47,6 +54,7 @@ const DIALECTS: [Dialect; 3] = [
         streamed: "/v1/messages",
         body: anthropic,
         kind: "/error/type",
+        kind_in_stream: "/error/type",
         overloaded: "overloaded_error",
         too_fast: "rate_limit_error",
     },
@@ -55,10 +63,42 @@ const DIALECTS: [Dialect; 3] = [
         streamed: "/v1beta/models/m:streamGenerateContent?alt=sse",
         body: gemini,
         kind: "/error/status",
+        kind_in_stream: "/error/status",
         overloaded: "UNAVAILABLE",
         too_fast: "RESOURCE_EXHAUSTED",
     },
+    Dialect {
+        buffered: "/api/chat",
+        streamed: "/api/chat",
+        body: ollama,
+        kind: "/error",
+        kind_in_stream: "/error",
+        overloaded: "server busy, please try again.  maximum pending requests exceeded",
+        too_fast: "Rate limit reached.",
+    },
+    Dialect {
+        buffered: "/v2/chat",
+        streamed: "/v2/chat",
+        body: ollama,
+        kind: "/message",
+        kind_in_stream: "/delta/error",
+        overloaded: "The service is unavailable.",
+        too_fast: "Rate limit reached.",
+    },
+    Dialect {
+        buffered: "/mistral/v1/chat/completions",
+        streamed: "/mistral/v1/chat/completions",
+        body: ollama,
+        kind: "/message",
+        kind_in_stream: "/message",
+        overloaded: "Service tier capacity exceeded for this model.",
+        too_fast: "Rate limit reached.",
+    },
 ];
+
+/// Where each has its key.
+const HEADERS: [&str; 6] =
+    ["authorization", "x-api-key", "x-goog-api-key", "authorization", "authorization", "authorization"];
 
 fn versioned(path: &str, body: &Value) -> Call {
     let mut call = call(path, &body.to_string());
@@ -113,10 +153,11 @@ async fn errors_are_in_the_dialect_whole_and_in_mid_stream() {
         for events in [1, 5] {
             let streamed = dialect.streamed(&provider).await;
             assert_eq!((streamed.status, streamed.broke_off), (200, false));
-            let (_, last) = streamed.body.rsplit_once("data: ").unwrap();
-            let error: Value = serde_json::from_str(last).unwrap();
-            assert_eq!(error.pointer(dialect.kind).unwrap(), dialect.overloaded);
-            assert_eq!(streamed.body.matches("data: ").count(), events);
+            let lines = streamed.body.lines().map(|line| line.strip_prefix("data: ").unwrap_or(line));
+            let told: Vec<Value> = lines.filter_map(|line| serde_json::from_str(line).ok()).collect();
+            let error = told.last().and_then(|last| last.pointer(dialect.kind_in_stream)).unwrap();
+            assert_eq!(error, dialect.overloaded);
+            assert_eq!(told.len(), events, "{}", streamed.body);
         }
         let bills: Vec<_> = provider.log().iter().map(|seen| seen.billed.is_some()).collect();
         assert_eq!(bills, [false, false, false, true], "{}", dialect.buffered);
@@ -139,7 +180,7 @@ async fn streams_break_off_and_fall_silent_in_every_dialect() {
 async fn a_key_goes_where_the_dialect_has_it_and_is_never_logged() {
     let setup = Setup { key: Some("key-canary".to_owned()), ..Setup::default() };
     let provider = FakeProvider::new(setup).unwrap();
-    for (dialect, header) in DIALECTS.iter().zip(["authorization", "x-api-key", "x-goog-api-key"]) {
+    for (dialect, header) in DIALECTS.iter().zip(HEADERS) {
         assert!(dialect.buffered(&provider).await.status >= 400, "{header}: no key");
         let value = if header == "authorization" { "Bearer key-canary" } else { "key-canary" };
         for (value, accepted) in [("wrong", false), (value, true)] {

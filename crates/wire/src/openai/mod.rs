@@ -22,6 +22,7 @@ pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod embeddings;
 pub(crate) mod error;
+mod members;
 pub(crate) mod prompt;
 pub(crate) mod recast;
 pub(crate) mod relay;

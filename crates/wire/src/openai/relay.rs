@@ -1,7 +1,7 @@
 //! The named edits that make a caller's request fit for one deployment. Whatever is not named here passes untouched,
 //! fields nobody knows yet included.
 
-use super::Shape;
+use super::{Shape, members};
 use crate::codec::{RelayEdits, RelayTarget, Skim};
 use crate::envelope::Envelope;
 use crate::quirks::{Quirks, StreamUsage};
@@ -32,6 +32,7 @@ pub(super) fn relay(shape: &Shape, envelope: &Envelope, skim: &Skim, target: &Re
         relay.edits.push(Edit::set(envelope, "model", EditValue::string(target.model)));
     }
     relay.leave_out_gateway_fields(envelope, GATEWAY_FIELDS, quirks);
+    members::leave_out(envelope, quirks, &mut relay);
     ask_for_usage(shape, envelope, skim, quirks, &mut relay);
     cap_output(shape, envelope, skim, target, &mut relay.edits);
     for &(ours, theirs) in quirks.renamed {

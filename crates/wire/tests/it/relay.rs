@@ -68,6 +68,25 @@ fn gateway_fields_stay_here_unless_the_server_knows_them() {
 }
 
 #[test]
+fn a_turn_sent_back_as_it_was_answered_has_no_members_the_server_refuses() {
+    let strict = Quirks { unsupported_members: &["refusal", "reasoning_content"], ..Quirks::REFERENCE };
+    let relayed = chat(
+        r#"{"model":"up","messages":[ {"role":"user","content":"a", "x":1.0},{"role":"assistant","content":"b","refusal":null} ]}"#,
+        &strict,
+        None,
+    );
+    let cleaned = r#"{"model":"up","messages":[{"role":"user","content":"a", "x":1.0},{"role":"assistant","content":"b"}]}"#;
+    assert_eq!(relayed.body, cleaned);
+    assert_eq!((relayed.edits, relayed.losses), (vec!["messages".to_owned()], vec![]));
+    let said = r#"{"model":"up","messages":[{"reasoning_content":"c","role":"assistant","refusal":"no"}]}"#;
+    let relayed = chat(said, &strict, None);
+    assert_eq!(relayed.body, r#"{"model":"up","messages":[{"role":"assistant"}]}"#);
+    assert_eq!(relayed.losses, ["messages[0].refusal", "messages[0].reasoning_content"]);
+    assert_eq!(chat(cleaned, &strict, None).edits, Vec::<String>::new());
+    assert_eq!(chat(said, &Quirks::REFERENCE, None).body, said);
+}
+
+#[test]
 fn usage_is_asked_for_where_the_stream_must_be_metered() {
     let always = Quirks { stream_usage: StreamUsage::Always, ..Quirks::REFERENCE };
     let tolerant = Quirks { stream_usage: StreamUsage::AlwaysTolerant, ..Quirks::REFERENCE };

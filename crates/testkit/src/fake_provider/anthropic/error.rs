@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::fake_provider::api::Scripted;
+use crate::fake_provider::findings::{Error, Said};
 
 /// An error.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,12 @@ impl ApiError {
     pub(crate) fn body(&self) -> String {
         let error = json!({ "type": self.kind, "message": self.message });
         json!({ "type": "error", "error": error, "request_id": "req_fake" }).to_string()
+    }
+}
+
+impl Error for ApiError {
+    fn said(&self) -> Said {
+        Said::new(self.status, self.body())
     }
 }
 

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::fake_provider::api::Scripted;
+use crate::fake_provider::findings::{Error, Said};
 
 /// An error.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +49,12 @@ impl ApiError {
             error.insert("details".to_owned(), Value::Array(vec![info]));
         }
         json!({ "error": error }).to_string()
+    }
+}
+
+impl Error for ApiError {
+    fn said(&self) -> Said {
+        Said::new(self.status, self.body())
     }
 }
 

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value, json};
 
-use super::responses;
+use super::{mistral, responses};
 use crate::fake_provider::cache::Piece;
 use crate::fake_provider::log::Billed;
 use crate::fake_provider::plan::{Accepted, Answered, Making, Part};
@@ -28,7 +28,7 @@ pub(crate) enum Asked {
     Text(TextAsked),
     /// A response.
     Response(Box<responses::Response>),
-    /// What is kept of one, as JSON.
+    /// What costs nothing, as JSON.
     Kept(Value),
     /// Vectors.
     Embeddings { model: String, inputs: Vec<u64>, dimensions: usize, base64: bool },
@@ -44,6 +44,17 @@ pub(crate) struct TextAsked {
     pub(crate) choices: usize,
     pub(crate) prompt: Vec<Piece>,
     pub(crate) wanted: Wanted,
+    pub(crate) flavour: Flavour,
+}
+
+/// Whose answers they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Flavour {
+    /// OpenAI's.
+    #[default]
+    Reference,
+    /// [Mistral's](super::mistral).
+    Mistral,
 }
 
 impl Accepted for Asked {
@@ -88,9 +99,10 @@ fn answer(asked: &Asked, making: &Making<'_>) -> Answered {
             let kind = if asked.chat { "chatcmpl" } else { "cmpl" };
             let id = format!("{kind}-fake-{}", making.number);
             let speech = speech(&asked.wanted, script);
-            let text = TextAnswer { asked, script, id: &id, cached: asked.cached(making) };
+            let text =
+                TextAnswer { asked, script, id: &id, number: making.number, cached: asked.cached(making) };
             let parts = if asked.stream {
-                Stream { text: &text, parts: Vec::new(), billed: None }.say(&speech)
+                Stream { text: &text, parts: Vec::new(), billed: None, usage_comes: None }.say(&speech)
             } else {
                 vec![buffered(&text.whole(&speech), script, text.bill(&speech))]
             };
@@ -111,7 +123,8 @@ impl TextAsked {
 
     /// Tokens of the prompt that were read before.
     fn cached(&self, making: &Making<'_>) -> u64 {
-        if self.chat { making.memory.cache.read_unmarked(&self.model, &self.prompt) } else { 0 }
+        let caches = self.chat && self.flavour == Flavour::Reference;
+        if caches { making.memory.cache.read_unmarked(&self.model, &self.prompt) } else { 0 }
     }
 }
 
@@ -134,7 +147,14 @@ fn add_usage(body: &mut Value, script: &script::Answer, usage: impl FnOnce() -> 
     }
 }
 
-fn usage(billed: Billed) -> Value {
+fn usage(flavour: Flavour, billed: Billed) -> Value {
+    if flavour == Flavour::Mistral {
+        let total = billed.prompt_tokens + billed.completion_tokens;
+        return json!({
+            "prompt_tokens": billed.prompt_tokens, "completion_tokens": billed.completion_tokens,
+            "total_tokens": total,
+        });
+    }
     json!({
         "prompt_tokens": billed.prompt_tokens,
         "completion_tokens": billed.completion_tokens,
@@ -149,6 +169,8 @@ struct TextAnswer<'a> {
     asked: &'a TextAsked,
     script: &'a script::Answer,
     id: &'a str,
+    /// Of the call.
+    number: u64,
     /// Tokens of the prompt that were read before.
     cached: u64,
 }
@@ -169,6 +191,13 @@ impl TextAnswer<'_> {
         self.billed(speech.tokens().saturating_mul(choices))
     }
 
+    fn call_id(&self, index: usize, call: usize) -> String {
+        match self.asked.flavour {
+            Flavour::Reference => format!("call_{}_{index}_{call}", self.id),
+            Flavour::Mistral => mistral::call_id(self.number, index, call),
+        }
+    }
+
     fn object(&self, kind: &str, choices: &[Value]) -> Value {
         json!({ "id": self.id, "object": kind, "created": CREATED, "model": self.asked.model, "choices": choices })
     }
@@ -180,14 +209,18 @@ impl TextAnswer<'_> {
             }
             let mut message = Map::new();
             message.insert("role".to_owned(), "assistant".into());
-            message.insert("refusal".to_owned(), Value::Null);
-            let content = if speech.calls.is_empty() { speech.content.concat().into() } else { Value::Null };
+            let reference = self.asked.flavour == Flavour::Reference;
+            if reference {
+                message.insert("refusal".to_owned(), Value::Null);
+            }
+            let silent = reference && !speech.calls.is_empty();
+            let content = if silent { Value::Null } else { speech.content.concat().into() };
             message.insert("content".to_owned(), content);
             if !speech.calls.is_empty() {
                 let calls = speech.calls.iter().enumerate();
                 let calls = calls.map(|(call, (name, arguments))| {
                     let function = json!({ "name": name, "arguments": arguments.concat() });
-                    json!({ "id": call_id(self.id, index, call), "type": "function", "function": function })
+                    json!({ "id": self.call_id(index, call), "type": "function", "function": function })
                 });
                 message.insert("tool_calls".to_owned(), calls.collect());
             }
@@ -196,13 +229,9 @@ impl TextAnswer<'_> {
         let choices: Vec<Value> = (0..self.asked.choices).map(choice).collect();
         let kind = if self.asked.chat { "chat.completion" } else { "text_completion" };
         let mut body = self.object(kind, &choices);
-        add_usage(&mut body, self.script, || usage(self.bill(speech)));
+        add_usage(&mut body, self.script, || usage(self.asked.flavour, self.bill(speech)));
         body
     }
-}
-
-fn call_id(id: &str, index: usize, call: usize) -> String {
-    format!("call_{id}_{index}_{call}")
 }
 
 fn completion_choice(index: usize, text: &str, finish: Option<&str>) -> Value {
@@ -215,13 +244,19 @@ struct Stream<'a> {
     parts: Vec<Part>,
     /// The bill so far; none before the first content.
     billed: Option<Billed>,
+    /// What the chunk says of usage that comes now, where chunks of content say it.
+    usage_comes: Option<Billed>,
 }
 
 impl Stream<'_> {
     fn say(mut self, speech: &Speech) -> Vec<Part> {
         for index in 0..self.text.asked.choices {
             if self.text.asked.chat {
-                self.delta(index, &json!({ "role": "assistant", "content": "", "refusal": null }), None);
+                let mut start = json!({ "role": "assistant", "content": "", "refusal": null });
+                if let (Flavour::Mistral, Some(start)) = (self.text.asked.flavour, start.as_object_mut()) {
+                    start.remove("refusal");
+                }
+                self.delta(index, &start, None);
             }
             for word in &speech.content {
                 self.generated();
@@ -232,18 +267,31 @@ impl Stream<'_> {
                 }
             }
             for (number, (name, arguments)) in speech.calls.iter().enumerate() {
-                let function = json!({ "name": name, "arguments": "" });
-                let id = call_id(self.text.id, index, number);
+                let whole = self.text.asked.flavour == Flavour::Mistral;
+                let said = if whole { arguments.concat() } else { String::new() };
+                let function = json!({ "name": name, "arguments": said });
+                let id = self.text.call_id(index, number);
+                if whole {
+                    for _ in arguments {
+                        self.generated();
+                    }
+                }
                 let call = json!([{ "index": number, "id": id, "type": "function", "function": function }]);
                 self.delta(index, &json!({ "tool_calls": call }), None);
-                for argument in arguments {
+                for argument in arguments.iter().filter(|_| !whole) {
                     self.generated();
                     let call = json!([{ "index": number, "function": { "arguments": argument } }]);
                     self.delta(index, &json!({ "tool_calls": call }), None);
                 }
             }
             if self.text.asked.chat {
-                self.delta(index, &json!({}), Some(finish(speech)));
+                let last = index + 1 == self.text.asked.choices;
+                self.usage_comes = last.then(|| self.text.bill(speech));
+                let delta = match self.text.asked.flavour {
+                    Flavour::Reference => json!({}),
+                    Flavour::Mistral => json!({ "content": "" }),
+                };
+                self.delta(index, &delta, Some(finish(speech)));
             } else {
                 self.choice(completion_choice(index, "", Some(finish(speech))));
             }
@@ -252,7 +300,7 @@ impl Stream<'_> {
         self.billed = Some(billed);
         if self.text.asked.include_usage && self.text.script.usage == script::Usage::Honest {
             let mut chunk = self.text.object(self.kind(), &[]);
-            add_usage(&mut chunk, self.text.script, || usage(billed));
+            add_usage(&mut chunk, self.text.script, || usage(self.text.asked.flavour, billed));
             self.push(Duration::ZERO, format!("data: {chunk}\n\n"));
         }
         self.push(Duration::ZERO, "data: [DONE]\n\n".to_owned());
@@ -283,6 +331,9 @@ impl Stream<'_> {
         let mut chunk = self.text.object(self.kind(), &[choice]);
         if self.text.asked.include_usage {
             add_usage(&mut chunk, self.text.script, || Value::Null);
+        }
+        if let (Flavour::Mistral, Some(billed)) = (self.text.asked.flavour, self.usage_comes) {
+            add_usage(&mut chunk, self.text.script, || usage(Flavour::Mistral, billed));
         }
         self.push(Duration::from_millis(wait), format!("data: {chunk}\n\n"));
     }

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::fake_provider::api::Scripted;
+use crate::fake_provider::findings::{Error, Said};
 
 /// A refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +36,12 @@ impl ApiError {
     pub(crate) fn body(&self) -> String {
         json!({ "error": { "message": self.message, "type": self.kind, "param": self.param, "code": self.code } })
             .to_string()
+    }
+}
+
+impl Error for ApiError {
+    fn said(&self) -> Said {
+        Said::new(self.status, self.body())
     }
 }
 

@@ -2,5 +2,6 @@
 
 pub(crate) mod answer;
 pub(crate) mod error;
+pub(crate) mod mistral;
 pub(crate) mod responses;
 pub(crate) mod strict;

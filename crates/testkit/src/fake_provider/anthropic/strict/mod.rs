@@ -6,15 +6,14 @@ mod shapes;
 mod words;
 
 use http::Method;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::answer::{Asked, MessageAsked};
 use super::error::ApiError;
-use crate::fake_provider::findings::{self, Members, Refusal};
+use crate::fake_provider::findings::{self, Verdict};
 use crate::fake_provider::headers::{improper, text};
-use crate::fake_provider::plan::Accepted;
 use crate::fake_provider::shape::{self, Reading, Shape};
-use crate::fake_provider::{Arrived, Caller, GATEWAY_FIELDS, Setup};
+use crate::fake_provider::{Arrived, Caller, Setup};
 
 /// The headers of this API that a gateway sends of its own, or may pass on.
 const PROPER: &[&str] = &["anthropic-beta", "anthropic-version", "authorization", "x-api-key"];
@@ -38,7 +37,7 @@ impl Findings {
 }
 
 /// Judges a request: what it asks, or why it is refused.
-pub(crate) fn judge(setup: &Setup, arrived: &Arrived) -> Result<Box<dyn Accepted>, Box<Refusal>> {
+pub(crate) fn judge(setup: &Setup, arrived: &Arrived) -> Verdict {
     let mut findings = Findings::default();
     authorisation(setup, arrived, &mut findings);
     for found in improper(setup, arrived, PROPER) {
@@ -56,14 +55,7 @@ pub(crate) fn judge(setup: &Setup, arrived: &Arrived) -> Result<Box<dyn Accepted
             None
         }
     };
-    match (findings.error, asked) {
-        (None, Some(asked)) => Ok(Box::new(asked)),
-        (error, _) => {
-            let error = error.unwrap_or_else(|| ApiError::invalid("The request could not be read."));
-            let violations = findings.violations;
-            Err(Box::new(Refusal { status: error.status, body: error.body(), violations }))
-        }
-    }
+    findings.verdict(asked, || ApiError::invalid("The request could not be read."))
 }
 
 fn authorisation(setup: &Setup, arrived: &Arrived, findings: &mut Findings) {
@@ -86,6 +78,12 @@ fn authorisation(setup: &Setup, arrived: &Arrived, findings: &mut Findings) {
     }
 }
 
+/// The error of a member that comes again.
+fn twice(name: &str) -> (String, ApiError) {
+    let message = format!("{name}: duplicate key");
+    (message.clone(), ApiError::invalid(message))
+}
+
 /// Reads a request for a message, or for the count of one.
 fn message(
     setup: &Setup,
@@ -93,20 +91,10 @@ fn message(
     shape: &'static Shape,
     findings: &mut Findings,
 ) -> Option<MessageAsked> {
-    let Ok(Members(members)) = serde_json::from_slice(&arrived.body) else {
+    let Some(body) = findings.members(setup, &arrived.body, twice) else {
         findings.invalid("The request body is not valid JSON");
         return None;
     };
-    let mut body = Map::new();
-    for (name, value) in members {
-        if GATEWAY_FIELDS.contains(&name.as_str()) {
-            findings.violations.push(format!("gateway field '{name}' leaked"));
-        }
-        if body.insert(name.clone(), value).is_some() {
-            findings.invalid(format!("{name}: duplicate key"));
-        }
-    }
-    body.retain(|name, _| !setup.fields.contains(name));
     let asked = text(&arrived.headers, "anthropic-beta").unwrap_or_default();
     for (member, beta) in BETAS {
         if body.contains_key(*member) && !asked.split(',').any(|asked| asked.trim() == *beta) {

@@ -44,7 +44,7 @@ fn expected(kind: Kind, number: Option<f64>) -> String {
             let names = quoted(shapes.iter().map(|(name, _)| *name));
             format!("Input tag found using 'type' does not match any of the expected tags: {names}")
         }
-        Kind::Any | Kind::Free | Kind::Each(_) | Kind::Object(_) => {
+        Kind::Any | Kind::Free | Kind::Each(_) | Kind::Object(_) | Kind::OneOf(_) => {
             "Input should be a valid dictionary".to_owned()
         }
     }

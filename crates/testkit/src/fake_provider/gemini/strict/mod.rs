@@ -9,16 +9,15 @@ mod rules;
 mod shapes;
 
 use http::Method;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::answer::{Asked, ContentAsked};
 use super::error::ApiError;
 use super::{get, items, text as member};
-use crate::fake_provider::findings::{self, Members, Refusal};
+use crate::fake_provider::findings::{self, Verdict};
 use crate::fake_provider::headers::{improper, text};
-use crate::fake_provider::plan::Accepted;
 use crate::fake_provider::shape::{self, Kind, Problem, Reading, Step, Wrong, snake};
-use crate::fake_provider::{Arrived, Caller, GATEWAY_FIELDS, Setup};
+use crate::fake_provider::{Arrived, Caller, Setup};
 
 /// The headers of this API that a gateway sends of its own.
 const PROPER: &[&str] = &["x-goog-api-key"];
@@ -33,21 +32,14 @@ impl Findings {
 }
 
 /// Judges a request: what it asks, or why it is refused.
-pub(crate) fn judge(setup: &Setup, arrived: &Arrived) -> Result<Box<dyn Accepted>, Box<Refusal>> {
+pub(crate) fn judge(setup: &Setup, arrived: &Arrived) -> Verdict {
     let mut findings = Findings::default();
     authorisation(setup, arrived, &mut findings);
     for found in improper(setup, arrived, PROPER) {
         findings.invalid(found);
     }
     let asked = asked(setup, arrived, &mut findings);
-    match (findings.error, asked) {
-        (None, Some(asked)) => Ok(Box::new(asked)),
-        (error, _) => {
-            let error = error.unwrap_or_else(|| ApiError::invalid("The request could not be read."));
-            let violations = findings.violations;
-            Err(Box::new(Refusal { status: error.status, body: error.body(), violations }))
-        }
-    }
+    findings.verdict(asked, || ApiError::invalid("The request could not be read."))
 }
 
 fn authorisation(setup: &Setup, arrived: &Arrived, findings: &mut Findings) {
@@ -136,21 +128,17 @@ fn embeddings(body: &Value, model: &str, many: bool, findings: &mut Findings) ->
 }
 
 fn body(setup: &Setup, arrived: &Arrived, findings: &mut Findings) -> Option<Value> {
-    let Ok(Members(members)) = serde_json::from_slice(&arrived.body) else {
+    let body = findings.members(setup, &arrived.body, twice);
+    if body.is_none() {
         findings.invalid("Invalid JSON payload received. Unexpected token.");
-        return None;
-    };
-    let mut body = Map::new();
-    for (name, value) in members {
-        if GATEWAY_FIELDS.contains(&name.as_str()) {
-            findings.violations.push(format!("gateway field '{name}' leaked"));
-        }
-        if body.insert(name.clone(), value).is_some() {
-            findings.invalid(format!("Invalid JSON payload received. Duplicate name \"{name}\"."));
-        }
     }
-    body.retain(|name, _| !setup.fields.contains(name));
-    Some(Value::Object(body))
+    body.map(Value::Object)
+}
+
+/// The error of a member that comes again.
+fn twice(name: &str) -> (String, ApiError) {
+    let message = format!("Invalid JSON payload received. Duplicate name \"{name}\".");
+    (message.clone(), ApiError::invalid(message))
 }
 
 /// Checks a request; `None` where its shape is wrong.
@@ -198,8 +186,12 @@ fn type_name(kind: Kind) -> &'static str {
         Kind::Whole(..) => "TYPE_INT32",
         Kind::Decimal => "TYPE_FLOAT",
         Kind::Choice(_) => "TYPE_ENUM",
-        Kind::Any | Kind::Free | Kind::List(_) | Kind::Each(_) | Kind::Object(_) | Kind::Tagged(_) => {
-            "TYPE_MESSAGE"
-        }
+        Kind::Any
+        | Kind::Free
+        | Kind::List(_)
+        | Kind::Each(_)
+        | Kind::Object(_)
+        | Kind::OneOf(_)
+        | Kind::Tagged(_) => "TYPE_MESSAGE",
     }
 }

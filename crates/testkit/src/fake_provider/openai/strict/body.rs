@@ -14,6 +14,11 @@ use crate::fake_provider::speech::{Wanted, sample};
 /// Reads a chat or completion request.
 pub(super) fn text(setup: &Setup, body: &[u8], known: &[Field], findings: &mut Findings) -> Option<Asked> {
     let body = top_level(setup, body, known, findings)?;
+    Some(Asked::Text(read(&body, findings)))
+}
+
+/// What the members of a chat or completion request ask.
+pub(crate) fn read(body: &Map<String, Value>, findings: &mut Findings) -> TextAsked {
     let whole =
         |name: &str| body.get(name).and_then(Value::as_u64).and_then(|number| usize::try_from(number).ok());
     let stream = body.get("stream").and_then(Value::as_bool).unwrap_or(false);
@@ -32,13 +37,13 @@ pub(super) fn text(setup: &Setup, body: &[u8], known: &[Field], findings: &mut F
     }
     let mut asked = TextAsked {
         chat: body.contains_key("messages"),
-        model: model(&body),
+        model: model(body),
         stream,
         include_usage: options.and_then(|options| options.get("include_usage")?.as_bool()).unwrap_or(false),
         choices: whole("n").unwrap_or(1),
         wanted: Wanted {
             output_max: whole("max_tokens").into_iter().chain(whole("max_completion_tokens")).min(),
-            stops: stops(&body),
+            stops: stops(body),
             ..Wanted::default()
         },
         ..TextAsked::default()
@@ -52,7 +57,7 @@ pub(super) fn text(setup: &Setup, body: &[u8], known: &[Field], findings: &mut F
     if let Some(said) = body.get("messages") {
         asked.prompt = messages::messages(said, findings);
         asked.wanted.begun = messages::begun(said);
-        asked.wanted.formatted = formatted(&body);
+        asked.wanted.formatted = formatted(body);
         let tools = body.get("tools").unwrap_or(&Value::Null);
         asked.wanted.calls = messages::tools(tools, body.get("tool_choice"), findings);
         asked.wanted.offered = messages::offered(tools);
@@ -61,7 +66,7 @@ pub(super) fn text(setup: &Setup, body: &[u8], known: &[Field], findings: &mut F
             asked.wanted.calls.truncate(1);
         }
     }
-    Some(Asked::Text(asked))
+    asked
 }
 
 /// Reads an embedding request.

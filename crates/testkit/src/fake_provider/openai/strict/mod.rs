@@ -4,7 +4,7 @@
 //! Fields: `openai/types/chat/completion_create_params.py`, `completion_create_params.py`,
 //! `embedding_create_params.py`, `responses/response_create_params.py` of the official Python SDK 3.57.
 
-mod body;
+pub(crate) mod body;
 mod fields;
 mod headers;
 mod messages;
@@ -15,8 +15,7 @@ use super::answer::Asked;
 use super::error::ApiError;
 use super::responses;
 use super::responses::kept::Kept;
-use crate::fake_provider::findings::{self, Refusal};
-use crate::fake_provider::plan::Accepted;
+use crate::fake_provider::findings::{self, Verdict};
 use crate::fake_provider::{Arrived, Setup};
 
 /// Top-level fields that are for a gateway and must never reach a provider.
@@ -44,11 +43,7 @@ impl Findings {
 }
 
 /// Judges a request: what it asks, or why it is refused.
-pub(crate) fn judge(
-    setup: &Setup,
-    arrived: &Arrived,
-    kept: &Kept,
-) -> Result<Box<dyn Accepted>, Box<Refusal>> {
+pub(crate) fn judge(setup: &Setup, arrived: &Arrived, kept: &Kept) -> Verdict {
     let mut findings = Findings::default();
     headers::judge(setup, arrived, &mut findings);
     let path = arrived.path.split('?').next().unwrap_or_default();
@@ -76,16 +71,5 @@ pub(crate) fn judge(
             None
         }
     };
-    match (findings.error, asked) {
-        (None, Some(asked)) => Ok(Box::new(asked)),
-        (error, _) => {
-            let unreadable = || ApiError::invalid(None, None, "The request could not be read.".to_owned());
-            let error = error.unwrap_or_else(unreadable);
-            Err(Box::new(Refusal {
-                status: error.status,
-                body: error.body(),
-                violations: findings.violations,
-            }))
-        }
-    }
+    findings.verdict(asked, || ApiError::invalid(None, None, "The request could not be read.".to_owned()))
 }
