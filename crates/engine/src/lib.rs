@@ -32,6 +32,7 @@ mod engine;
 mod explain;
 mod meter;
 mod minted;
+mod offers;
 mod plan;
 mod request;
 mod resume;

@@ -6,11 +6,12 @@
 //!
 //! Where to look first: [`plan`]; then [`resolve`] (names), [`filter`] (who is left out, with a reason), [`order`]
 //! (who comes first), [`bound`] (what it can cost at most), [`explain`] (the plan as a document), [`resume`] (who may go
-//! on with an answer that broke off).
+//! on with an answer that broke off), [`fallbacks`] (what a model to fall back to lacks).
 
 pub mod ask;
 pub mod bound;
 pub mod explain;
+pub mod fallbacks;
 pub mod filter;
 pub mod order;
 pub mod resolve;

@@ -42,7 +42,7 @@ pub fn resolve<'a>(table: &'a OfferTable, names: &[&'a str]) -> Result<Resolutio
 }
 
 /// One model by canonical slug, alias or label.
-fn model<'a>(table: &'a OfferTable, name: &'a str) -> Option<Tier<'a>> {
+pub(crate) fn model<'a>(table: &'a OfferTable, name: &'a str) -> Option<Tier<'a>> {
     let canonical = |slug: &str| SmallVec::from_slice(table.of_model(slug));
     let mut deployments = canonical(name);
     if deployments.is_empty() {

@@ -11,6 +11,8 @@ use trunkline_domain::{Dialect, ModelName, Operation, Text, UnixMs};
 use trunkline_providers::spec::{Api, Prefill, ProviderSpec};
 use trunkline_wire::can_recast;
 
+use crate::resolve::model;
+
 /// Everything a plan may depend on.
 #[derive(Clone, Copy, Debug)]
 pub struct World<'a> {
@@ -227,6 +229,11 @@ impl OfferTable {
     /// The deployment with this `account/upstream-id`.
     pub fn labelled(&self, label: &str) -> Option<DeploymentIx> {
         self.by_label.get(label).copied()
+    }
+
+    /// Whether somebody serves a model of this name; a route's name is none.
+    pub fn serves(&self, name: &str) -> bool {
+        model(self, name).is_some()
     }
 
     /// Every name a caller may use, routes, canonical slugs and labels, for suggestions.

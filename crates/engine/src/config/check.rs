@@ -6,10 +6,12 @@
 use std::collections::BTreeMap;
 
 use toml::de::DeTable;
+use trunkline_catalogue::Offer;
 use trunkline_providers::registry;
 use trunkline_providers::spec::{BaseUrl, ProviderSpec};
 
 use super::account::{AccountSettings, ModelChoice};
+use super::fallbacks;
 use super::file::{CatalogueSettings, ConfigFile, Storage, Telemetry};
 use super::model::ModelCorrection;
 use super::problem::{Findings, Problem, nearest};
@@ -25,8 +27,8 @@ pub trait KnownModels {
     /// Whether a canonical name or an alias is known.
     fn knows(&self, name: &str) -> bool;
 
-    /// Whether a provider is known to serve a model under this upstream id.
-    fn offers(&self, provider: &ProviderSpec, id: &str) -> bool;
+    /// What a provider is known to offer; `None` before there is a catalogue to ask.
+    fn offers(&self, provider: &ProviderSpec) -> Option<Vec<Offer>>;
 
     /// Known names that somebody who wrote `name` may have meant, best first.
     fn suggestions(&self, name: &str) -> Vec<String>;
@@ -64,7 +66,7 @@ fn read(root: &mut Table<'_>, models: &dyn KnownModels) -> ConfigFile {
     let storage = root.table("storage", Storage::read).unwrap_or_default();
     let (accounts, names) = root.get("providers").map(|value| accounts(&value)).unwrap_or_default();
     let corrections = root.get("models").map(|value| corrections(&value)).unwrap_or_default();
-    let (routes, targets) = root.get("routes").map(|value| routes(&value)).unwrap_or_default();
+    let (routes, placed) = root.get("routes").map(|value| routes(&value)).unwrap_or_default();
     let config = ConfigFile {
         server,
         storage,
@@ -74,9 +76,10 @@ fn read(root: &mut Table<'_>, models: &dyn KnownModels) -> ConfigFile {
         catalogue: root.table("catalogue", CatalogueSettings::read).unwrap_or_default(),
         telemetry: root.table("telemetry", Telemetry::read).unwrap_or_default(),
     };
-    for target in &targets {
+    for target in placed.iter().flatten() {
         check_target(target, &config, &names, models, root.findings());
     }
+    fallbacks::check(&config, &placed, models, root.findings());
     config
 }
 
@@ -109,7 +112,8 @@ fn corrections(value: &Value<'_>) -> Vec<ModelCorrection> {
     value.names().into_iter().filter_map(correction).collect()
 }
 
-fn routes(value: &Value<'_>) -> (Vec<Route>, Vec<PlacedTarget>) {
+/// The routes, and the models each names.
+fn routes(value: &Value<'_>) -> (Vec<Route>, Vec<Vec<PlacedTarget>>) {
     let (mut routes, mut targets) = (Vec::new(), Vec::new());
     let mut seen = BTreeMap::new();
     for (name, value) in value.names() {
@@ -119,7 +123,7 @@ fn routes(value: &Value<'_>) -> (Vec<Route>, Vec<PlacedTarget>) {
         }
         let Some((route, placed)) = value.table(|table| Route::read(name, table)) else { continue };
         routes.push(route);
-        targets.extend(placed);
+        targets.push(placed);
     }
     (routes, targets)
 }
@@ -175,7 +179,11 @@ fn check_target(
     let Some(provider) = provider else { return };
     let unknowable = matches!(provider.base_url, BaseUrl::PerCustomer(_) | BaseUrl::Local { .. })
         && settings.is_none_or(|settings| settings.models.is_empty());
-    if !(unknowable || lists_own || models.offers(provider, id)) {
+    let listed = || {
+        let offers = models.offers(provider);
+        offers.is_none_or(|offers| offers.iter().any(|offer| offer.upstream_id.as_str() == id))
+    };
+    if !(unknowable || lists_own || listed()) {
         let message = format!("the catalogue knows no model \"{id}\" of account \"{account}\"");
         findings.warn(&target.place, message, did_you_mean(name, models));
     }

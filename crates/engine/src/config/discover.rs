@@ -108,12 +108,19 @@ fn with_key(spec: &'static ProviderSpec, (reference, key): (KeyRef, AccountKey))
 }
 
 fn add_in_process(accounts: &mut Vec<ReadyAccount>) {
-    for &spec in registry::ALL.iter().filter(|spec| spec.base_url == BaseUrl::InProcess) {
-        if accounts.iter().all(|account| *account.settings.name != *spec.id) {
-            let settings = AccountSettings::new(spec.id, spec);
-            accounts.push(ReadyAccount { settings, keys: Vec::new(), cloud: None, proxy: None });
-        }
-    }
+    let settings: Vec<_> = in_process_besides(accounts.iter().map(|account| &account.settings)).collect();
+    let ready = |settings| ReadyAccount { settings, keys: Vec::new(), cloud: None, proxy: None };
+    accounts.extend(settings.into_iter().map(ready));
+}
+
+/// The accounts that are there without being configured, besides those that are.
+pub(super) fn in_process_besides<'a>(
+    accounts: impl IntoIterator<Item = &'a AccountSettings>,
+) -> impl Iterator<Item = AccountSettings> {
+    let names: Vec<&Text> = accounts.into_iter().map(|account| &account.name).collect();
+    let in_process = registry::ALL.iter().filter(|spec| spec.base_url == BaseUrl::InProcess);
+    let missing = in_process.filter(move |spec| names.iter().all(|name| ***name != *spec.id));
+    missing.map(|spec| AccountSettings::new(spec.id, spec))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! Not the resolution of a request's model. Look first at [`CatalogueModels`].
 
-use trunkline_catalogue::{Catalogue, CatalogueError, Names, Resolution};
+use trunkline_catalogue::{Catalogue, CatalogueError, Names, Offer, Resolution};
 use trunkline_providers::spec::ProviderSpec;
 
 use super::check::KnownModels;
@@ -27,9 +27,8 @@ impl KnownModels for CatalogueModels<'_> {
         matches!(self.names.resolve(name), Resolution::Model(_))
     }
 
-    fn offers(&self, provider: &ProviderSpec, id: &str) -> bool {
-        let offers = self.catalogue.offers(provider.catalogue).unwrap_or_default();
-        offers.iter().any(|offer| offer.upstream_id.as_str() == id)
+    fn offers(&self, provider: &ProviderSpec) -> Option<Vec<Offer>> {
+        self.catalogue.offers(provider.catalogue).ok()
     }
 
     fn suggestions(&self, name: &str) -> Vec<String> {
@@ -46,8 +45,8 @@ impl KnownModels for AnyModel {
         true
     }
 
-    fn offers(&self, _: &ProviderSpec, _: &str) -> bool {
-        true
+    fn offers(&self, _: &ProviderSpec) -> Option<Vec<Offer>> {
+        None
     }
 
     fn suggestions(&self, _: &str) -> Vec<String> {
@@ -72,7 +71,6 @@ mod tests {
 
         let provider = registry::by_id("groq").unwrap();
         let offer = catalogue.offers(provider.catalogue).unwrap().swap_remove(0);
-        assert!(models.offers(provider, offer.upstream_id.as_str()));
-        assert!(!models.offers(provider, "no-such-model"));
+        assert!(models.offers(provider).unwrap().contains(&offer));
     }
 }

@@ -23,6 +23,7 @@ pub mod route;
 pub mod secrets;
 pub mod server;
 
+mod fallbacks;
 mod reader;
 #[cfg(test)]
 mod tests;

@@ -320,7 +320,8 @@ pub const TABLES: &[TableReference] = &[
     TableReference {
         path: "routes.NAME.fallbacks",
         about: "Models tried when the targets have failed, by why; the first list that is for the last failure's cause is \
-                taken, and no other.",
+                taken, and no other. One that can do nothing the targets do, or is for longer prompts and takes none, is an \
+                error; one that lacks what a target has, a warning.",
         keys: &[
             key("context_length", "list of model names", "none", "The prompt is too long for the targets."),
             key("content_policy", "list of model names", "none", "The targets' content policy refuses."),

@@ -12,6 +12,7 @@ use super::problem::Place;
 use super::reader::{Table, Value};
 use crate::snapshot::JSON_SCHEMA_RETRIES;
 use trunkline_domain::plan::Timeouts;
+use trunkline_routing::fallbacks::Why;
 use trunkline_wire::codec::Subject;
 use trunkline_wire::recast::{LossPolicy, Tolerance};
 
@@ -61,7 +62,17 @@ pub struct Fallbacks {
 #[derive(Clone, Debug)]
 pub(super) struct PlacedTarget {
     pub(super) name: ModelName,
+    pub(super) role: Role,
     pub(super) place: Place,
+}
+
+/// What a route has a model for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It is one of the route's own.
+    Target,
+    /// It is fallen back to.
+    Fallback(Why),
 }
 
 impl Route {
@@ -70,7 +81,7 @@ impl Route {
         if list.is_none() {
             table.missing("targets", "a list of model names, the first is tried first");
         }
-        let mut placed = list.map(|list| targets(&list)).unwrap_or_default();
+        let mut placed = list.map(|list| targets(&list, Role::Target)).unwrap_or_default();
         let own = names(&placed);
         let (fallbacks, further) = fallbacks(table);
         placed.extend(further);
@@ -99,16 +110,17 @@ fn names(placed: &[PlacedTarget]) -> Vec<ModelName> {
 fn fallbacks(table: &mut Table<'_>) -> (Fallbacks, Vec<PlacedTarget>) {
     let mut placed = Vec::new();
     let read = table.table("fallbacks", |table| {
-        let mut chain = |key| {
-            let chain = table.get(key).map(|list| targets(&list)).unwrap_or_default();
+        let mut chain = |key, why| {
+            let list = table.get(key);
+            let chain = list.map(|list| targets(&list, Role::Fallback(why))).unwrap_or_default();
             let own = names(&chain);
             placed.extend(chain);
             own
         };
         Fallbacks {
-            context_length: chain("context_length"),
-            content_policy: chain("content_policy"),
-            general: chain("general"),
+            context_length: chain("context_length", Why::ContextLength),
+            content_policy: chain("content_policy", Why::ContentPolicy),
+            general: chain("general", Why::General),
         }
     });
     (read.unwrap_or_default(), placed)
@@ -136,7 +148,7 @@ fn losses(table: &mut Table<'_>) -> LossPolicy {
     read.unwrap_or(base)
 }
 
-fn targets(value: &Value<'_>) -> Vec<PlacedTarget> {
+fn targets(value: &Value<'_>, role: Role) -> Vec<PlacedTarget> {
     let Some(list) = value.list() else { return Vec::new() };
     if list.is_empty() || list.len() > TARGETS_MAX {
         value.error(format!("must hold between 1 and {TARGETS_MAX} model names"));
@@ -147,7 +159,7 @@ fn targets(value: &Value<'_>) -> Vec<PlacedTarget> {
         if targets.iter().any(|other| other.name.as_str() == text) {
             item.error("is there twice");
         }
-        targets.push(PlacedTarget { name: ModelName::from(text), place: item.place });
+        targets.push(PlacedTarget { name: ModelName::from(text), role, place: item.place });
     }
     targets
 }

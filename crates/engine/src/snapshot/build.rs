@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use trunkline_catalogue::{Catalogue, CatalogueError, Status, price_book};
-use trunkline_domain::{ModelName, Text, UpstreamModel};
-use trunkline_providers::spec::{AuthScheme, BaseUrl, Prefill};
-use trunkline_routing::world::{self, Deployment, Naming, OfferState, OfferTable};
+use trunkline_catalogue::{Catalogue, CatalogueError, price_book};
+use trunkline_domain::{ModelName, Text};
+use trunkline_providers::spec::{AuthScheme, BaseUrl};
+use trunkline_routing::world::{self, Deployment, OfferTable};
 use trunkline_upstream::auth::access::Access;
 use trunkline_upstream::auth::{self, AuthError};
 use trunkline_upstream::connect::proxy::{ProxyConfig, ProxyError};
@@ -15,11 +15,10 @@ use trunkline_upstream::dispatch::Dispatch;
 use trunkline_upstream::origin::{Origin, OriginError, PoolClass};
 
 use super::access;
-use super::offers::{self, Found};
 use super::{Account, CloudRoots, Credential, Delivery, DeploymentRuntime, Limits, Snapshot};
-use crate::config::account::SaidPrefill;
-use crate::config::{AccountSettings, Environment, Loaded, ReadyAccount};
+use crate::config::{Environment, Loaded, ReadyAccount};
 use crate::health::{Breaker, Pace};
+use crate::offers;
 
 /// The base URL of the provider inside this process.
 const IN_PROCESS: &str = "in-process://sandbox";
@@ -277,76 +276,13 @@ fn credentials(ready: &ReadyAccount, origin: &Origin) -> Result<Vec<Credential>,
     Ok(credentials)
 }
 
-/// What an account offers: the catalogue's offers its `models` choose, those described in the configuration, and
-/// those found in the provider's own listing.
+/// What an account offers, by everything that is known now.
 fn deployments_of(parts: &Parts<'_>, ready: &ReadyAccount) -> Result<Vec<Deployment>, BuildError> {
     let settings = &ready.settings;
+    let discovered = parts.discovered.get(&settings.name).map(Vec::as_slice).unwrap_or_default();
     let listed = parts.catalogue.offers(settings.provider.catalogue)?;
-    let listed = listed.into_iter().filter(|offer| offer.status != Status::Retired && !offer.other_interface);
-    let joins = if settings.canonical { Naming::Canonical } else { Naming::LabelOnly };
-    let mut found = Vec::new();
-    for offer in listed.filter(|offer| offers::fits_region(offer, settings.region.as_deref())) {
-        if offers::chosen(&settings.models, &offer) && !offers::has(&found, &offer.upstream_id) {
-            // Of several ids for one model the preferred comes first; a dated snapshot is no rival of its alias.
-            // What only outdated sources list is not offered under its canonical name.
-            let rival = offers::has_model(&found, &offer.model) || offer.status == Status::Absent;
-            let naming = if rival { Naming::LabelOnly } else { joins };
-            found.push(Found { offer, state: OfferState::Listed, naming });
-        }
-    }
-    offers::add_own(&mut found, settings, joins);
-    let seen = parts.discovered.get(&settings.name).into_iter().flatten();
-    for id in seen {
-        let offer = offers::discovered(settings, id);
-        if offers::chosen(&settings.models, &offer) && !offers::has(&found, &offer.upstream_id) {
-            found.push(Found { offer, state: OfferState::Discovered, naming: Naming::LabelOnly });
-        }
-    }
-    Ok(found.into_iter().map(|found| deployment(parts, ready, found)).collect())
-}
-
-fn deployment(parts: &Parts<'_>, ready: &ReadyAccount, found: Found) -> Deployment {
-    let Found { mut offer, state, naming } = found;
-    let settings = &ready.settings;
-    let label = Text::from(format!("{}/{}", settings.name, offer.upstream_id));
-    let mut unpriced = settings.unpriced;
-    let names = [offer.model.0.clone(), label.clone()];
-    for correction in &parts.loaded.config.models {
-        if !names.contains(&correction.name.0) {
-            continue;
-        }
-        offer.context_window = correction.context_window.or(offer.context_window);
-        offer.output_max = correction.output_max.or(offer.output_max);
-        for prices in &correction.prices {
-            offer.prices = offer.prices.with_correction(prices);
-        }
-        unpriced = correction.unpriced.unwrap_or(unpriced);
-    }
-    Deployment {
-        label,
-        account: settings.name.clone(),
-        provider: settings.provider,
-        naming,
-        unpriced: match unpriced {
-            crate::config::account::Unpriced::Serve => world::Unpriced::Serve,
-            crate::config::account::Unpriced::Refuse => world::Unpriced::Refuse,
-        },
-        priority: settings.priority,
-        place: settings.region.clone(),
-        prefill: prefill(settings, &offer.upstream_id),
-        offer,
-        state,
-    }
-}
-
-/// How a deployment is told to go on with an answer: as the operator says, else as is known of provider and model.
-fn prefill(settings: &AccountSettings, model: &UpstreamModel) -> Option<Prefill> {
-    let spec = settings.provider;
-    match settings.prefill {
-        None => spec.prefill.filter(|_| spec.adapter.continues(model)),
-        Some(SaidPrefill::No) => None,
-        Some(SaidPrefill::By(mark)) => Some(Prefill { mark, ..spec.prefill.unwrap_or(Prefill::chat(mark)) }),
-    }
+    let corrections = &parts.loaded.config.models;
+    Ok(offers::deployments_of(settings, offers::Sources { listed, discovered, corrections }))
 }
 
 /// What was learned under the snapshot before.

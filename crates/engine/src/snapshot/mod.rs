@@ -7,7 +7,6 @@
 mod access;
 mod account;
 mod build;
-mod offers;
 
 use std::collections::HashMap;
 use std::sync::Arc;

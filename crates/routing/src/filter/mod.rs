@@ -6,6 +6,7 @@ mod health;
 use trunkline_domain::plan::{DeploymentIx, ExclusionReason};
 use trunkline_domain::{NanoUsd, Operation};
 
+pub(crate) use self::capability::{Need, does_operation_at_all};
 use crate::ask::{Ask, Budgeted};
 use crate::bound::{self, NoBound};
 use crate::world::{Deployment, Unpriced, World};

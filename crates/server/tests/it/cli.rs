@@ -14,7 +14,7 @@ use trunkline_catalogue::update::{public_key, sign};
 use trunkline_catalogue::{Catalogue, Fees, PriceList, Rates, SANDBOX};
 use trunkline_domain::PricePerMillion;
 
-use super::support::{Fake, Gateway, USUAL, chat, directory, streamed};
+use super::support::{Fake, Gateway, USUAL, account, chat, directory, streamed};
 use trunkline_testkit::fake_provider::Script;
 
 /// The user that owns nothing.
@@ -98,6 +98,28 @@ fn a_written_configuration_is_right_and_is_not_written_twice() {
         let said = init(&["check", file]);
         assert_eq!((said.code, said.out.contains("is right")), (Some(0), true), "{said:?}");
     }
+}
+
+#[test]
+fn a_fallback_that_can_never_help_is_refused_and_one_that_may_is_a_warning() {
+    let directory = TempDir::new().unwrap();
+    let account =
+        account("one", "http://127.0.0.1:9/v1", 0).replace("id = \"m\"", "id = \"m\", kind = \"chat\"");
+    let check = |fallbacks: &str| {
+        let route = format!("[routes.r]\ntargets = [\"acme/m\"]\nfallbacks = {{ {fallbacks} }}\n");
+        std::fs::write(directory.path().join("trunkline.toml"), format!("{account}{route}")).unwrap();
+        run(directory.path(), &["check"])
+    };
+    let never = check("context_length = [\"acme/m\"]");
+    assert_eq!((never.code, never.err.lines().count()), (Some(2), 1), "{never:?}");
+    let place = "trunkline.toml:9:33 routes.r.fallbacks.context_length[0]: its context window (8192 tokens)";
+    assert!(never.err.starts_with(place), "{never:?}");
+    let kind = check("general = [\"sandbox/embed\"]");
+    assert_eq!((kind.code, kind.err.contains("name a model of the same kind")), (Some(2), true), "{kind:?}");
+    let known = Catalogue::embedded().unwrap().models().unwrap().swap_remove(0).name;
+    let may = check(&format!("general = [\"{known}\"]"));
+    assert_eq!((may.code, may.out.contains("is right")), (Some(0), true), "{may:?}");
+    assert!(may.err.contains("warning: no account in this file offers it"), "{may:?}");
 }
 
 #[test]

@@ -18,6 +18,10 @@ async fn a_changed_file_adds_a_route_and_a_bad_one_takes_none_away() {
     gateway.logged("the last good one stays").await;
     gateway.logged("trunkline.toml:3:").await;
     assert_eq!(gateway.post("/v1/chat/completions", &chat("mine")).await.status, 200);
+
+    // What can never help is found before a request is.
+    gateway.write_config(&format!("{ROUTE}fallbacks = {{ general = [\"sandbox/embed\"] }}\n"));
+    until(|| gateway.log().contains("name a model of the same kind").then_some(())).await;
 }
 
 #[tokio::test]
