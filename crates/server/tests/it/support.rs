@@ -85,8 +85,13 @@ impl Gateway {
 
     /// Starts in a directory that may have been used before; done when it says where it listens.
     pub(crate) fn start_in(directory: &Arc<TempDir>, flags: &[&str]) -> Self {
+        Self::start_as(directory, serve(directory, flags))
+    }
+
+    /// The same, by a command of the caller's.
+    pub(crate) fn start_as(directory: &Arc<TempDir>, mut command: Command) -> Self {
         let directory = Arc::clone(directory);
-        let mut process = Process(serve(&directory, flags).spawn().unwrap());
+        let mut process = Process(command.spawn().unwrap());
         let mut lines = BufReader::new(process.0.stdout.take().unwrap()).lines();
         let log = || std::fs::read_to_string(directory.path().join("log")).unwrap();
         let data = lines.find(|line| line.as_ref().is_ok_and(|line| line.starts_with("curl")));
