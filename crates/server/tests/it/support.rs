@@ -85,11 +85,11 @@ impl Gateway {
 
     /// Starts in a directory that may have been used before; done when it says where it listens.
     pub(crate) fn start_in(directory: &Arc<TempDir>, flags: &[&str]) -> Self {
-        Self::start_as(&mut serve(directory, flags), directory)
+        Self::start_as(directory, serve(directory, flags))
     }
 
-    /// Starts by this command, whose log may go elsewhere.
-    pub(crate) fn start_as(command: &mut Command, directory: &Arc<TempDir>) -> Self {
+    /// The same, by a command of the caller's, whose log may go elsewhere.
+    pub(crate) fn start_as(directory: &Arc<TempDir>, mut command: Command) -> Self {
         let directory = Arc::clone(directory);
         let mut process = Process(command.spawn().unwrap());
         let mut lines = BufReader::new(process.0.stdout.take().unwrap()).lines();

@@ -6,6 +6,7 @@ use std::io;
 use std::iter::Peekable;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Frame;
@@ -15,7 +16,7 @@ use trunkline_upstream::dispatch::{BodyError, ByteStream};
 use super::line::Line;
 use super::log::{Ending, Entry};
 use super::plan::{Part, Parts};
-use super::script::{After, End};
+use super::script::{After, End, Sign};
 
 /// A body on its way.
 pub(crate) struct ScriptedBody {
@@ -62,11 +63,28 @@ impl ScriptedBody {
         Poll::Ready(Some(Ok(self.send(part))))
     }
 
+    /// The sign over HTTP/2 by which it breaks off.
+    pub(crate) fn sign(&self) -> Option<Sign> {
+        match self.end {
+            End::Sign(sign, _) => Some(sign),
+            End::Complete
+            | End::Truncate(_)
+            | End::Cut(_)
+            | End::Reset(_)
+            | End::Stall(_)
+            | End::Overloaded(_) => None,
+        }
+    }
+
     /// Bytes that may still be sent before the end the script wants.
     fn room(&self) -> u64 {
         match self.end {
             End::Complete | End::Overloaded(_) => u64::MAX,
-            End::Truncate(after) | End::Cut(after) | End::Reset(after) | End::Stall(after) => match after {
+            End::Truncate(after)
+            | End::Cut(after)
+            | End::Reset(after)
+            | End::Stall(after)
+            | End::Sign(_, after) => match after {
                 After::Bytes(bytes) => bytes.saturating_sub(self.sent.bytes),
                 After::Pieces(pieces) if pieces > self.sent.pieces => u64::MAX,
                 After::Pieces(_) => 0,
@@ -77,7 +95,12 @@ impl ScriptedBody {
     fn send(&mut self, part: Part) -> Bytes {
         let room = usize::try_from(self.room()).unwrap_or(usize::MAX);
         let whole = room >= part.bytes.len();
-        let bytes = if whole { part.bytes } else { part.bytes.slice(..room) };
+        let bytes = part.bytes.slice(..room.min(part.bytes.len()));
+        if !whole {
+            // What goes on after all goes on here.
+            let rest = Part { wait: Duration::ZERO, bytes: part.bytes.slice(room..), billed: part.billed };
+            self.waiting = Some((Box::pin(tokio::time::sleep(rest.wait)), rest));
+        }
         self.sent.bytes = self.sent.bytes.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         self.sent.pieces += 1;
         self.entry.sent(bytes.len(), part.billed);
@@ -100,7 +123,13 @@ impl ScriptedBody {
         match self.end {
             End::Stall(_) => return Poll::Pending,
             End::Complete | End::Overloaded(_) | End::Truncate(_) => return self.finish(),
-            End::Cut(_) | End::Reset(_) => ready!(self.line.poll_flush(&mut self.reached, context)),
+            End::Sign(sign, _) if sign.goes_on() && self.line.go_away(sign) => {
+                self.end = End::Complete;
+                return self.poll(context);
+            }
+            End::Cut(_) | End::Reset(_) | End::Sign(..) => {
+                ready!(self.line.poll_flush(&mut self.reached, context))
+            }
         }
         if matches!(self.end, End::Reset(_)) {
             self.line.reset();

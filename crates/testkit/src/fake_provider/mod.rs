@@ -7,9 +7,9 @@
 //! Cohere's (`POST /v2/chat`), Mistral's (`POST /mistral/v1/chat/completions`), Bedrock's (`POST /model/{model}/converse`,
 //! `…/converse-stream`) and Ollama's own (`POST /api/chat`). It answers correctly unless told otherwise, refuses in the
 //! provider's own words what a strict provider would refuse, signs the thoughts it hands out and takes back only those, and
-//! keeps a [`log`] of every call with what it would bill. It runs over real TCP ([`FakeProvider::listen`]) or as a
-//! [`Dispatch`] in this process, where paused tokio time makes its waits free. What it is not: a model, nor a stand-in for
-//! any particular provider's quirks.
+//! keeps a [`log`] of every call with what it would bill. It runs over real TCP ([`FakeProvider::listen`]; with TLS and
+//! HTTP/2, [`FakeProvider::listen_http2`]) or as a [`Dispatch`] in this process, where paused tokio time makes its waits
+//! free. What it is not: a model, nor a stand-in for any particular provider's quirks.
 //!
 //! Where to look first: [`script::Script`] (what can go wrong), [`log::Seen`] (what is known afterwards).
 
@@ -30,6 +30,7 @@ mod cohere;
 mod findings;
 mod gemini;
 mod headers;
+mod http2;
 mod line;
 mod ollama;
 mod openai;
@@ -37,7 +38,9 @@ mod plan;
 mod seal;
 mod serve;
 mod shape;
+mod socket;
 mod speech;
+mod tls;
 
 use std::collections::VecDeque;
 use std::io;
@@ -55,6 +58,7 @@ pub use log::{Billed, Ending, Seen};
 pub use openai::strict::GATEWAY_FIELDS;
 pub use script::Script;
 pub use serve::Server;
+pub use tls::{Certificate, Validity};
 
 use api::Api;
 use body::ScriptedBody;
@@ -150,6 +154,21 @@ struct Scripts {
     later: usize,
 }
 
+impl Scripts {
+    fn peek<'a>(&'a self, otherwise: &'a [Script]) -> Option<&'a Script> {
+        let turn = self.later.checked_rem(otherwise.len()).unwrap_or(0);
+        self.first.front().or_else(|| otherwise.get(turn))
+    }
+
+    fn next(&mut self, otherwise: &[Script]) -> Script {
+        let next = self.peek(otherwise).cloned().unwrap_or_default();
+        if self.first.pop_front().is_none() {
+            self.later += 1;
+        }
+        next
+    }
+}
+
 /// One request as it arrived.
 pub(crate) struct Arrived {
     method: Method,
@@ -170,8 +189,8 @@ pub(crate) enum Transport {
 pub(crate) enum Outcome {
     /// A response.
     Respond { status: u16, headers: HeaderMap, body: Box<ScriptedBody> },
-    /// The connection closes without one.
-    Close,
+    /// The connection closes without one, over HTTP/2 perhaps with a sign.
+    Close(Option<script::Sign>),
 }
 
 impl FakeProvider {
@@ -216,14 +235,16 @@ impl FakeProvider {
     }
 
     fn next_script(&self) -> Script {
+        self.scripts().next(&self.shared.setup.otherwise)
+    }
+
+    /// The sign that says that the next call is not processed, where its script wants that: it never arrives.
+    fn refuses_next(&self) -> Option<script::Sign> {
         let mut scripts = self.scripts();
-        if let Some(script) = scripts.first.pop_front() {
-            return script;
-        }
         let otherwise = &self.shared.setup.otherwise;
-        let turn = scripts.later.checked_rem(otherwise.len()).unwrap_or(0);
-        scripts.later += 1;
-        otherwise.get(turn).cloned().unwrap_or_default()
+        let sign = scripts.peek(otherwise)?.head.sign().filter(|sign| sign.refuses())?;
+        scripts.next(otherwise);
+        Some(sign)
     }
 
     /// Judges a request, logs it and does what the script says, up to the head of the response.
@@ -242,16 +263,16 @@ impl FakeProvider {
         entry.bills_at_least(script.bills);
         tokio::time::sleep(Duration::from_millis(script.head_after_ms)).await;
         match script.head {
-            script::Head::Answer => {
-                let memory = Memory { cache: &self.shared.cache, kept: &self.shared.kept };
-                respond(plan::plan(&script, api, &*asked, number, memory), entry, line)
-            }
+            script::Head::Answer => {}
             script::Head::Hang => std::future::pending().await,
-            script::Head::Close => {
+            script::Head::Sign(sign) if sign.goes_on() && line.go_away(sign) => {}
+            script::Head::Close | script::Head::Sign(_) => {
                 entry.end(Ending::Cut);
-                Outcome::Close
+                return Outcome::Close(script.head.sign());
             }
         }
+        let memory = Memory { cache: &self.shared.cache, kept: &self.shared.kept };
+        respond(plan::plan(&script, api, &*asked, number, memory), entry, line)
     }
 }
 
@@ -279,7 +300,7 @@ impl Dispatch for FakeProvider {
                 Ok(Outcome::Respond { status, headers, body }) => {
                     Ok(Response { status, headers, body: ResponseBytes::new(*body), address: None })
                 }
-                Ok(Outcome::Close) => {
+                Ok(Outcome::Close(_)) => {
                     Err(failed(Cause::Cut, "the connection closed before the response's head"))
                 }
                 Err(_) => Err(failed(Cause::HeadersTimeout, "the response's head did not come in time")),

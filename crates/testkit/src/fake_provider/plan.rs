@@ -222,7 +222,9 @@ fn announced(parts: &[Part], end: End) -> u64 {
             let pieces = usize::try_from(pieces).unwrap_or(usize::MAX);
             length(parts.get(..pieces).unwrap_or(parts))
         }
-        End::Complete | End::Overloaded(_) | End::Cut(_) | End::Reset(_) | End::Stall(_) => length(parts),
+        End::Complete | End::Overloaded(_) | End::Cut(_) | End::Reset(_) | End::Stall(_) | End::Sign(..) => {
+            length(parts)
+        }
     }
 }
 

@@ -38,6 +38,62 @@ pub enum Head {
     Hang,
     /// The end of the connection.
     Close,
+    /// A sign over HTTP/2.
+    Sign(Sign),
+}
+
+impl Head {
+    /// The sign over HTTP/2 that it is.
+    pub(crate) fn sign(self) -> Option<Sign> {
+        match self {
+            Self::Sign(sign) => Some(sign),
+            Self::Answer | Self::Hang | Self::Close => None,
+        }
+    }
+}
+
+/// What an HTTP/2 server says of a stream instead of ending it well (RFC 9113 §6.4, §6.8). Over HTTP/1.1 and in this
+/// process, where nobody can say it, the connection closes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sign {
+    /// `RST_STREAM`: this stream ends. `refused_stream` before the head says that nothing was processed: such a call is
+    /// not in the log.
+    RstStream(ErrorCode),
+    /// `GOAWAY` that counts this stream among those that are processed. With `no_error` the answer goes on; with another
+    /// code the connection closes.
+    GoAway(ErrorCode),
+    /// `GOAWAY` with `no_error`, whose last stream is one before this: before the head, nothing was processed, and the
+    /// call is not in the log.
+    LeftOut,
+}
+
+impl Sign {
+    /// Whether the answer goes on.
+    pub(crate) fn goes_on(self) -> bool {
+        self == Self::GoAway(ErrorCode::NoError)
+    }
+
+    /// Whether it says, before the head, that the call was not processed.
+    pub(crate) fn refuses(self) -> bool {
+        matches!(self, Self::LeftOut | Self::RstStream(ErrorCode::RefusedStream))
+    }
+}
+
+/// An error code of HTTP/2 (RFC 9113 §7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// `NO_ERROR`.
+    NoError,
+    /// `INTERNAL_ERROR`.
+    InternalError,
+    /// `REFUSED_STREAM`.
+    RefusedStream,
+    /// `CANCEL`.
+    Cancel,
+    /// `ENHANCE_YOUR_CALM`.
+    EnhanceYourCalm,
 }
 
 /// A response's body.
@@ -184,6 +240,8 @@ pub enum End {
     /// After so many pieces of a stream: with an event that says that the provider is overloaded. What is no stream is
     /// that error from the start.
     Overloaded(u64),
+    /// Early: with a sign over HTTP/2, unless the sign lets the answer go on.
+    Sign(Sign, After),
 }
 
 /// A place in a body. One beyond its end is never reached.
@@ -291,6 +349,11 @@ impl Script {
     /// The connection closes before the head.
     pub fn closes() -> Self {
         Self { head: Head::Close, ..Self::default() }
+    }
+
+    /// A sign over HTTP/2 before the head.
+    pub fn signs(sign: Sign) -> Self {
+        Self { head: Head::Sign(sign), ..Self::default() }
     }
 
     /// A stream's role, then silence.

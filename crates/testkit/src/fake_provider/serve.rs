@@ -1,32 +1,32 @@
-//! The provider over loopback TCP, HTTP/1.1.
+//! The provider over loopback TCP: HTTP/1.1 here, HTTP/2 in [`http2`].
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::body::ScriptedBody;
 use super::line::Line;
-use super::{Arrived, FakeProvider, Outcome, Transport};
+use super::socket::{Socket, Watched};
+use super::tls::Certificate;
+use super::{Arrived, FakeProvider, Outcome, Transport, http2};
 
 /// The largest request body it reads.
-const BODY_MAX: usize = 64 << 20;
+pub(crate) const BODY_MAX: usize = 64 << 20;
 
 /// A running server. Dropping it closes its connections.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    scheme: &'static str,
     accepting: JoinHandle<()>,
 }
 
@@ -38,7 +38,7 @@ impl Server {
 
     /// Its base URL, as an SDK takes it.
     pub fn base_url(&self) -> String {
-        format!("http://{}/v1", self.address)
+        format!("{}://{}/v1", self.scheme, self.address)
     }
 
     /// Runs until the process ends.
@@ -57,30 +57,44 @@ impl Drop for Server {
 impl FakeProvider {
     /// Listens; port 0 takes a free one.
     pub async fn listen(&self, address: SocketAddr) -> io::Result<Server> {
-        let listener = TcpListener::bind(address).await?;
-        let address = listener.local_addr()?;
-        let accepting = tokio::spawn(accept(listener, self.clone()));
-        Ok(Server { address, accepting })
+        let provider = self.clone();
+        listen("http", address, move |socket| converse(socket, provider.clone())).await
+    }
+
+    /// Listens with TLS and HTTP/2; port 0 takes a free one.
+    pub async fn listen_http2(&self, address: SocketAddr, certificate: &Certificate) -> io::Result<Server> {
+        let (provider, acceptor) = (self.clone(), certificate.acceptor());
+        listen("https", address, move |socket| http2::converse(socket, acceptor.clone(), provider.clone()))
+            .await
     }
 }
 
-async fn accept(listener: TcpListener, provider: FakeProvider) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                let Ok((socket, _)) = accepted else { continue };
-                connections.spawn(converse(socket, provider.clone()));
+async fn listen<F: Future<Output = ()> + Send + 'static>(
+    scheme: &'static str,
+    address: SocketAddr,
+    converse: impl Fn(TcpStream) -> F + Send + 'static,
+) -> io::Result<Server> {
+    let listener = TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
+    let accepting = tokio::spawn(async move {
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => {
+                    let Ok((socket, _)) = accepted else { continue };
+                    socket.set_nodelay(true).ok();
+                    connections.spawn(converse(socket));
+                }
+                Some(_) = connections.join_next() => {}
             }
-            Some(_) = connections.join_next() => {}
         }
-    }
+    });
+    Ok(Server { address, scheme, accepting })
 }
 
 async fn converse(socket: TcpStream, provider: FakeProvider) {
-    socket.set_nodelay(true).ok();
     let line = Line::to_socket();
-    let socket = Socket { socket, line: line.clone() };
+    let socket = Watched::new(Socket::new(socket, line.clone()), line.clone());
     let service = service_fn(|request| answer(&provider, request, line.clone()));
     // A connection that a script breaks, or the caller leaves, ends in an error: the log has it.
     http1::Builder::new().serve_connection(TokioIo::new(socket), service).await.ok();
@@ -97,59 +111,15 @@ async fn answer(
     let arrived =
         Arrived { method: head.method, path, headers: head.headers, body, transport: Transport::Tcp };
     match provider.receive(arrived, line).await {
-        Outcome::Respond { status, headers, body } => {
-            let mut response = Response::new(*body);
-            *response.status_mut() = StatusCode::from_u16(status).map_err(io::Error::other)?;
-            *response.headers_mut() = headers;
-            Ok(response)
-        }
-        Outcome::Close => Err(io::Error::from(io::ErrorKind::ConnectionAborted)),
+        Outcome::Respond { status, headers, body } => Ok(respond(status, headers)?.map(|()| *body)),
+        Outcome::Close(_) => Err(io::Error::from(io::ErrorKind::ConnectionAborted)),
     }
 }
 
-/// A socket that can end in a reset.
-struct Socket {
-    socket: TcpStream,
-    line: Line,
-}
-
-impl Drop for Socket {
-    fn drop(&mut self) {
-        if self.line.resets() {
-            self.socket.set_zero_linger().ok();
-        }
-    }
-}
-
-impl AsyncRead for Socket {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_read(context, into)
-    }
-}
-
-impl AsyncWrite for Socket {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.socket).poll_flush(context))?;
-        self.line.flushed();
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.line.resets() {
-            return Poll::Ready(Ok(()));
-        }
-        Pin::new(&mut self.socket).poll_shutdown(context)
-    }
+/// A response's head.
+pub(crate) fn respond(status: u16, headers: HeaderMap) -> io::Result<Response<()>> {
+    let mut response = Response::new(());
+    *response.status_mut() = StatusCode::from_u16(status).map_err(io::Error::other)?;
+    *response.headers_mut() = headers;
+    Ok(response)
 }

@@ -9,6 +9,7 @@
 mod billing;
 mod conversations;
 mod dialects;
+mod http2;
 mod scripts;
 mod strictness;
 mod tcp;

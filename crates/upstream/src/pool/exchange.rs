@@ -162,7 +162,13 @@ impl ByteStream for Body {
                 }
                 None => {
                     self.stream = None;
-                    Poll::Ready(None)
+                    // hyper takes a stream that was reset or left out with NO_ERROR for one that ended well. Only one
+                    // whose end was announced has (RFC 9113 §8.1).
+                    let ended = self.incoming.is_end_stream();
+                    let cut = || {
+                        Err(BodyError("the stream was given up, without an error, before its end".to_owned()))
+                    };
+                    Poll::Ready((!ended).then(cut))
                 }
             };
         }

@@ -263,6 +263,43 @@ async fn a_body_reset_midway_is_an_error() {
 }
 
 #[tokio::test]
+async fn a_stream_given_up_midway_with_no_error_does_not_end_well() {
+    let authority = Authority::new(&["h2"]);
+    let (half_read, when_half_read) = watch::channel(());
+    let (address, _) = serve_h2(&authority, move |request, mut answer, _| {
+        let mut when_half_read = when_half_read.clone();
+        async move {
+            read(request).await;
+            let mut stream = answer.send_response(Response::new(()), false).unwrap();
+            stream.send_data(Bytes::from_static(b"half"), false).unwrap();
+            when_half_read.changed().await.unwrap();
+            stream.send_reset(Reason::NO_ERROR);
+        }
+    })
+    .await;
+    let mut response = pools().dispatch(call(&authority.origin(address))).await.unwrap();
+    assert_eq!(response.body.next().await.unwrap().unwrap(), "half");
+    half_read.send(()).unwrap();
+    let error = response.body.next().await.expect("it ended as if it were whole").unwrap_err();
+    assert!(error.to_string().contains("before its end"), "{error}");
+}
+
+#[tokio::test]
+async fn a_whole_answer_ends_well_though_the_upload_is_given_up_with_no_error() {
+    let authority = Authority::new(&["h2"]);
+    let (address, _) = serve_h2(&authority, |request, mut answer, _| async move {
+        let mut stream = answer.send_response(Response::new(()), false).unwrap();
+        stream.send_data(Bytes::from_static(b"too long"), true).unwrap();
+        // Never read; dropped, it is reset with NO_ERROR (RFC 9113 §8.1).
+        drop(request);
+    })
+    .await;
+    let mut long = call(&authority.origin(address));
+    long.body = Bytes::from(vec![b'x'; 4 << 20]).into();
+    assert_eq!(exchange(&pools(), long).await.unwrap().1, "too long");
+}
+
+#[tokio::test]
 async fn readers_who_stop_do_not_hold_up_others_on_the_connection() {
     let authority = Authority::new(&["h2"]);
     let (address, connections) = serve_h2(&authority, |request, answer, _| async move {

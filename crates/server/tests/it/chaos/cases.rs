@@ -1,15 +1,20 @@
 //! One case: a way to fail, how the caller asks, and what the gateway may do about it. What must come of it is in
 //! [`Case::judge`].
 
+use std::path::Path;
+
 use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::Full;
 use serde_json::{Value, json};
 use trunkline_testkit::fake_provider::script::Begun;
-use trunkline_testkit::fake_provider::{Ending, FakeProvider, Script, Seen, Server, Setup};
+use trunkline_testkit::fake_provider::{
+    Certificate, Ending, FakeProvider, Script, Seen, Server, Setup, Validity,
+};
 
-use super::modes::{Mode, When};
+use super::modes::{Mode, Transport, When};
 use super::seen::Outcome;
+use super::table::Tried;
 use crate::kill::rows::Row;
 use crate::support::Gateway;
 
@@ -70,7 +75,30 @@ pub(crate) struct Stage {
     number: usize,
     /// The one that fails, if there is one.
     bad: Option<(FakeProvider, Server)>,
+    /// The file of the certificate by which it is trusted, where there is one.
+    trust: &'static str,
     good: Option<(FakeProvider, Server)>,
+}
+
+/// The certificates of all providers, and the files in which a gateway finds them.
+pub(crate) struct Certificates([(&'static str, Certificate); 2]);
+
+impl Certificates {
+    pub(crate) fn new() -> Self {
+        let new = |validity| Certificate::new(validity).unwrap();
+        Self([("valid.pem", new(Validity::Valid)), ("expired.pem", new(Validity::Expired))])
+    }
+
+    fn find(&self, validity: Validity) -> &(&'static str, Certificate) {
+        &self.0[usize::from(validity == Validity::Expired)]
+    }
+
+    /// Writes them to where a gateway's configuration is.
+    pub(crate) fn write(&self, directory: &Path) {
+        for (file, certificate) in &self.0 {
+            std::fs::write(directory.join(file), certificate.pem()).unwrap();
+        }
+    }
 }
 
 /// Every combination of a mode with everything else.
@@ -96,6 +124,12 @@ impl Case {
     /// Whether a hedge may be sent.
     pub(crate) fn may_hedge(&self) -> bool {
         self.hedge == Switch::On && self.providers == Providers::Two && self.mode.is_slow()
+    }
+
+    /// What it is in the table.
+    pub(crate) fn tried(&self) -> Tried<Mode> {
+        let Self { mode, form, providers, hedge, resume, .. } = *self;
+        Tried { failure: mode, form, providers, hedge, resume }
     }
 
     /// What is wrong about what came of it; nothing where it is as it must be.
@@ -128,7 +162,7 @@ impl Case {
                 When::Anywhere => (!resumes || text == TEXT) && !text.is_empty() && says(code),
                 When::Before | When::Never | When::Own => false,
             },
-            Outcome::Neither(_) => false,
+            Outcome::Gone | Outcome::Neither(_) => false,
         };
         if !wanted {
             return Err("this must not come of it".to_owned());
@@ -136,7 +170,7 @@ impl Case {
         let well_said = match outcome {
             Outcome::Whole(text) => text == TEXT,
             Outcome::Broken { text, .. } => TEXT.starts_with(text.as_str()),
-            Outcome::Refused { .. } | Outcome::Neither(_) => true,
+            Outcome::Refused { .. } | Outcome::Gone | Outcome::Neither(_) => true,
         };
         well_said.then_some(()).ok_or_else(|| "this is not what the providers have said".to_owned())
     }
@@ -148,16 +182,32 @@ impl Case {
 }
 
 impl Stage {
-    pub(crate) async fn new(case: Case, number: usize) -> Self {
-        let bad = match case.mode.script(case.form) {
-            Some(script) => Some(provider(script).await),
-            None => None,
+    pub(crate) async fn new(case: Case, number: usize, certificates: &Certificates) -> Self {
+        let mut trust = "";
+        let bad = match (case.mode.script(case.form), case.mode.transport()) {
+            (None, _) => None,
+            (Some(script), Transport::Plain) => Some(provider(script).await),
+            (Some(script), Transport::Http2(validity)) => {
+                let (file, certificate) = certificates.find(validity);
+                trust = file;
+                let first = matches!(case.mode, Mode::Once(_)).then(|| script.clone());
+                let later = if first.is_some() { Script::says(TEXT) } else { script };
+                let setup = Setup {
+                    scripts: first.into_iter().collect(),
+                    otherwise: vec![later],
+                    ..Setup::default()
+                };
+                let provider = FakeProvider::new(setup).unwrap();
+                let server =
+                    provider.listen_http2("127.0.0.1:0".parse().unwrap(), certificate).await.unwrap();
+                Some((provider, server))
+            }
         };
         let good = match case.providers {
             Providers::Two => Some(provider(Script::goes_on(TEXT, Begun::GoesOn)).await),
             Providers::One => None,
         };
-        Self { case, number, bad, good }
+        Self { case, number, bad, trust, good }
     }
 
     /// What the caller asks for, and so what its rows are found by.
@@ -174,7 +224,12 @@ impl Stage {
         };
         let bad = self.bad.as_ref().map_or(nobody, |(_, server)| server.base_url());
         let good = self.good.as_ref().map(|(_, server)| self.account("good", &server.base_url(), 1));
-        self.account("bad", &bad, 0) + &good.unwrap_or_default()
+        let bad = self.account("bad", &bad, 0);
+        let bad = match self.trust {
+            "" => bad,
+            file => bad.replace("priority", &format!("ca_bundle = \"{file}\"\npriority")),
+        };
+        bad + &good.unwrap_or_default()
     }
 
     fn account(&self, name: &str, base_url: &str, priority: u8) -> String {
@@ -183,11 +238,7 @@ impl Stage {
 
     /// The caller's request.
     pub(crate) fn request(&self, gateway: &Gateway) -> Request<Full<Bytes>> {
-        let switch = |switch| if switch == Switch::On { "true" } else { "false" }.to_owned();
-        let mut wishes = vec![
-            ("x-trunkline-hedge", switch(self.case.hedge)),
-            ("x-trunkline-resume", switch(self.case.resume)),
-        ];
+        let mut wishes = wishes(self.case.hedge, self.case.resume);
         if self.case.may_hedge() {
             wishes.push(("x-trunkline-ttft-budget-ms", HEDGE_AFTER_MS.to_string()));
         }
@@ -207,7 +258,10 @@ impl Stage {
             let rows: Vec<&Row> = rows.iter().filter(|row| row.account == account).collect();
             if let Some((provider, _)) = provider {
                 let calls = calls(provider);
-                if calls.len() != rows.len() {
+                if name == "bad" && self.case.mode.never_arrives() {
+                    wrong.extend(rows.iter().filter_map(|row| claims(row)));
+                    wrong.extend(calls.iter().map(|call| format!("{name}: it arrived: {call:#?}")));
+                } else if calls.len() != rows.len() {
                     wrong.push(format!("{name}: {} calls, {} rows", calls.len(), rows.len()));
                 }
                 wrong.extend(calls.iter().zip(&rows).filter_map(|(call, row)| mismatch(call, row)));
@@ -280,6 +334,12 @@ pub(crate) fn request(
     request.body(Full::from(body.to_string())).unwrap()
 }
 
+/// What a caller wishes by headers.
+pub(crate) fn wishes(hedge: Switch, resume: Switch) -> Vec<(&'static str, String)> {
+    let said = |switch| if switch == Switch::On { "true" } else { "false" }.to_owned();
+    vec![("x-trunkline-hedge", said(hedge)), ("x-trunkline-resume", said(resume))]
+}
+
 /// What was asked of a provider.
 pub(crate) fn calls(provider: &FakeProvider) -> Vec<Seen> {
     provider.log().into_iter().filter(|call| call.method == "POST").collect()
@@ -302,6 +362,13 @@ pub(crate) fn mismatch(call: &Seen, row: &Row) -> Option<String> {
         _ => false,
     };
     (!same).then(|| format!("{call:#?}\n{row:#?}"))
+}
+
+/// What a row claims of a call that was never processed.
+fn claims(row: &Row) -> Option<String> {
+    let same = (row.state.as_str(), row.charge, row.cost, row.status) == ("void", 0, 0, None)
+        && row.upstream_id.is_none();
+    (!same).then(|| format!("it was never processed: {row:#?}"))
 }
 
 async fn provider(script: Script) -> (FakeProvider, Server) {

@@ -137,7 +137,9 @@ async fn a_full_disk_is_noticed_by_nobody_and_its_rows_come_when_there_is_room()
 #[tokio::test]
 async fn a_log_that_nobody_reads_holds_no_caller_up_and_says_that_lines_are_missing() {
     let directory = directory("[telemetry]\naccess_log = true\n");
-    let mut gateway = Gateway::start_as(serve(&directory, &USUAL).stderr(Stdio::piped()), &directory);
+    let mut command = serve(&directory, &USUAL);
+    command.stderr(Stdio::piped());
+    let mut gateway = Gateway::start_as(&directory, command);
     for _ in 0..LINES / 100 {
         for answer in join_all((0..100).map(|_| gateway.get("/v1/nothing"))).await {
             assert_eq!(answer.status, 404, "{answer:?}");

@@ -25,8 +25,8 @@ use serde_json::json;
 use tokio::net::TcpSocket;
 
 use super::kill::rows::Ledger;
-use super::support::{Answer, Gateway, chat, until};
-use cases::{Case, Stage};
+use super::support::{Answer, Gateway, USUAL, chat, directory, until};
+use cases::{Case, Certificates, Stage};
 use modes::Mode;
 use seen::{Outcome, ask};
 use table::Table;
@@ -61,7 +61,7 @@ async fn whatever_a_provider_does_callers_get_a_whole_answer_or_an_error() {
         }
         all.extend(cases);
     }
-    let (mut table, mut wrong) = (Table::default(), Vec::new());
+    let (mut table, mut wrong) = (Table::new(), Vec::new());
     for some in all.chunks(AT_ONCE) {
         wrong.extend(run(some, &mut table).await);
     }
@@ -72,17 +72,20 @@ async fn whatever_a_provider_does_callers_get_a_whole_answer_or_an_error() {
 }
 
 /// Runs some cases at once against one gateway; what is wrong about them.
-async fn run(cases: &[Case], table: &mut Table) -> Vec<String> {
+async fn run(cases: &[Case], table: &mut Table<Mode>) -> Vec<String> {
     // Bound and never listened at by anybody: a connection to it is refused as long as it is kept.
     let nobody = TcpSocket::new_v4().unwrap();
     nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let port = nobody.local_addr().unwrap().port();
     let mut stages = Vec::new();
+    let certificates = Certificates::new();
     for (number, case) in cases.iter().enumerate() {
-        stages.push(Stage::new(*case, number).await);
+        stages.push(Stage::new(*case, number, &certificates).await);
     }
     let accounts: String = stages.iter().map(|stage| stage.accounts(port)).collect();
-    let mut gateway = Gateway::start(&format!("[server.limits]\nattempts_max = 2\n\n{accounts}"));
+    let directory = directory(&format!("[server.limits]\nattempts_max = 2\n\n{accounts}"));
+    certificates.write(directory.path());
+    let mut gateway = Gateway::start_in(&directory, &USUAL);
     gateway.key =
         gateway.another_key(&json!({ "name": "chaos", "budgets": [{ "limit_usd": "1000" }] })).await;
     let earn = 0..EARN_ONE * cases.iter().filter(|case| case.may_hedge()).count();
@@ -105,13 +108,13 @@ async fn judge(
     gateway: &Gateway,
     stages: &[Stage],
     outcomes: &[(Outcome, u128)],
-    table: &mut Table,
+    table: &mut Table<Mode>,
 ) -> Vec<String> {
     let mut ledger = Ledger::open(gateway).await;
     let mut wrong = Vec::new();
     for (stage, (outcome, took)) in stages.iter().zip(outcomes) {
         let rows = ledger.asked_for(&stage.model()).await;
-        table.add(&stage.case, outcome, *took, &rows);
+        table.add(stage.case.tried(), outcome, *took, &rows);
         let found = stage.judge(outcome, &rows);
         wrong.extend(found.iter().map(|found| format!("{:?}: {outcome:?}: {found}", stage.case)));
     }

@@ -1,7 +1,7 @@
 //! The ways in which a provider fails, as data: what it does, and what must follow.
 
-use trunkline_testkit::fake_provider::Script;
-use trunkline_testkit::fake_provider::script::{After, Answer, End};
+use trunkline_testkit::fake_provider::script::{After, Answer, End, ErrorCode, Head, Sign};
+use trunkline_testkit::fake_provider::{Script, Validity};
 
 use super::cases::{Form, TEXT};
 
@@ -50,6 +50,31 @@ pub(crate) enum Mode {
     Overloaded,
     /// That error in the middle of a stream.
     OverloadedMidway,
+    /// A sign over HTTP/2.
+    Sign(Place, Sign),
+    /// A sign over HTTP/2 that the stream was not processed; the next one is answered.
+    Once(Sign),
+    /// A certificate that has expired.
+    Expired,
+}
+
+/// Where a sign over HTTP/2 comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    /// Instead of the head.
+    Head,
+    /// After the head, before any content.
+    Body,
+    /// In the middle.
+    Midway,
+}
+
+/// How a provider is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Plain,
+    /// TLS and HTTP/2.
+    Http2(Validity),
 }
 
 /// When a failure is noticed.
@@ -91,8 +116,45 @@ impl Mode {
         all.extend([Self::Refused, Self::Nameless, Self::Closed, Self::Hang, Self::Slow, Self::Contentless]);
         all.extend([Self::Stall, Self::Cut, Self::Reset, Self::Truncated, Self::Garbage, Self::ContentType]);
         all.extend([Self::Redirect, Self::Overloaded, Self::OverloadedMidway]);
+        all.extend(Self::signs());
+        all.extend([Self::Once(Sign::LeftOut), Self::Once(Sign::RstStream(ErrorCode::RefusedStream))]);
+        all.push(Self::Expired);
         all.extend(bytes.iter().map(|bytes| Self::CutAt(*bytes)));
         all
+    }
+
+    /// Every sign wherever it can come. A reset that comes between head and content is one midway to a client.
+    fn signs() -> Vec<Self> {
+        let resets =
+            [ErrorCode::RefusedStream, ErrorCode::InternalError, ErrorCode::Cancel].map(Sign::RstStream);
+        let goaways = [ErrorCode::NoError, ErrorCode::EnhanceYourCalm].map(Sign::GoAway);
+        let goaways = goaways.into_iter().chain([Sign::LeftOut]);
+        let mut signs = Vec::new();
+        for place in [Place::Head, Place::Body, Place::Midway] {
+            signs.extend(goaways.clone().map(|sign| Self::Sign(place, sign)));
+            if place != Place::Body {
+                signs.extend(resets.map(|sign| Self::Sign(place, sign)));
+            }
+        }
+        signs
+    }
+
+    /// How the provider is spoken to.
+    pub(crate) fn transport(self) -> Transport {
+        match self {
+            Self::Sign(..) | Self::Once(_) => Transport::Http2(Validity::Valid),
+            Self::Expired => Transport::Http2(Validity::Expired),
+            _ => Transport::Plain,
+        }
+    }
+
+    /// Whether no call ever arrives at the provider, and each attempt's row says so.
+    pub(crate) fn never_arrives(self) -> bool {
+        matches!(
+            self,
+            Self::Expired
+                | Self::Sign(Place::Head, Sign::LeftOut | Sign::RstStream(ErrorCode::RefusedStream))
+        )
     }
 
     /// What the provider does; `None` where there is no provider to do it.
@@ -120,6 +182,11 @@ impl Mode {
             Self::Redirect => Script::redirect("http://127.0.0.1:9/elsewhere"),
             Self::Overloaded => said.ending(End::Overloaded(0)),
             Self::OverloadedMidway => said.ending(End::Overloaded(5)),
+            Self::Sign(Place::Head, sign) => Script { head: Head::Sign(sign), ..said },
+            Self::Sign(Place::Body, sign) => said.ending(End::Sign(sign, After::Bytes(0))),
+            Self::Sign(Place::Midway, sign) => said.ending(End::Sign(sign, midway)),
+            Self::Once(sign) => Script::signs(sign),
+            Self::Expired => said,
         })
     }
 
@@ -156,6 +223,13 @@ impl Mode {
                 (When::Before, "malformed", (502, "upstream_malformed"))
             }
             Self::Cut | Self::Reset | Self::Truncated => (midway, "cut", (502, "upstream_cut")),
+            Self::Sign(_, Sign::GoAway(ErrorCode::NoError)) | Self::Once(_) => (When::Never, "", (200, "")),
+            Self::Sign(Place::Head, _) if self.never_arrives() => {
+                (When::Before, "connect_failed", (502, "upstream_unreachable"))
+            }
+            Self::Sign(Place::Midway, _) => (midway, "cut", (502, "upstream_cut")),
+            Self::Sign(..) => (When::Before, "cut", (502, "upstream_cut")),
+            Self::Expired => (When::Before, "tls_failed", (502, "upstream_unreachable")),
             Self::Html(_) | Self::Garbage | Self::ContentType | Self::Redirect => {
                 (When::Before, "malformed", (502, "upstream_malformed"))
             }
@@ -181,6 +255,9 @@ impl std::fmt::Display for Mode {
             Self::Status(status, Some(wait)) => return write!(f, "{status}, retry-after {wait}"),
             Self::Html(status) => return write!(f, "HTML page, {status}"),
             Self::CutAt(bytes) => return write!(f, "cut at byte {bytes}"),
+            Self::Sign(place, sign) => return write!(f, "HTTP/2 {} {}", said(*sign), place.words()),
+            Self::Once(sign) => return write!(f, "HTTP/2 {} once", said(*sign)),
+            Self::Expired => "expired certificate",
             Self::Refused => "connection refused",
             Self::Nameless => "DNS failure",
             Self::Closed => "closed before the head",
@@ -198,5 +275,24 @@ impl std::fmt::Display for Mode {
             Self::OverloadedMidway => "overloaded midway",
         };
         f.write_str(words)
+    }
+}
+
+impl Place {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Head => "before the head",
+            Self::Body => "after the head",
+            Self::Midway => "midway",
+        }
+    }
+}
+
+/// A sign in the protocol's words.
+fn said(sign: Sign) -> String {
+    match sign {
+        Sign::RstStream(code) => format!("RST_STREAM {code:?}"),
+        Sign::GoAway(code) => format!("GOAWAY {code:?}"),
+        Sign::LeftOut => "GOAWAY leaving it out".to_owned(),
     }
 }

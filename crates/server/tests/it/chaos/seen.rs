@@ -5,12 +5,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use super::cases::{Dialect, Form};
-use crate::support::{Gateway, begin};
+use crate::support::Gateway;
 
 /// Longer than any case takes.
 const LONG: Duration = Duration::from_secs(30);
@@ -24,6 +26,8 @@ pub(crate) enum Outcome {
     Refused { status: u16, code: Option<String> },
     /// An answer that began with this text and ended in an error.
     Broken { text: String, code: Option<String> },
+    /// No answer, or the beginning of one: the connection has ended.
+    Gone,
     /// Anything else.
     Neither(String),
 }
@@ -36,18 +40,22 @@ pub(crate) async fn ask(
 ) -> (Outcome, u128) {
     let asked = Instant::now();
     let answering = async {
-        let response = begin(TcpStream::connect(gateway.address()).await.unwrap(), request).await;
-        let status = response.status().as_u16();
-        match response.into_body().collect().await {
-            Ok(body) => {
-                let body = String::from_utf8(body.to_bytes().to_vec()).unwrap();
-                read(dialect, form, status, &body)
-            }
-            Err(error) => Outcome::Neither(format!("{status}, and a body that breaks off: {error}")),
-        }
+        let Some((status, body)) = exchange(gateway, request).await else { return Outcome::Gone };
+        read(dialect, form, status, &body)
     };
     let outcome = timeout(LONG, answering).await;
     (outcome.unwrap_or_else(|_| Outcome::Neither("no end".to_owned())), asked.elapsed().as_millis())
+}
+
+/// The status and the whole body; none where the connection ends before.
+async fn exchange(gateway: &Gateway, request: Request<Full<Bytes>>) -> Option<(u16, String)> {
+    let stream = TcpStream::connect(gateway.address()).await.ok()?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
+    tokio::spawn(async move { connection.await.ok() });
+    let response = sender.send_request(request).await.ok()?;
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.ok()?.to_bytes();
+    Some((status, String::from_utf8(body.to_vec()).unwrap()))
 }
 
 fn read(dialect: Dialect, form: Form, status: u16, body: &str) -> Outcome {

@@ -1,19 +1,28 @@
 //! The table: what callers saw, after how long, and what the ledger says; cases with the same outcome in one line.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
-use super::cases::{Case, Form, Providers, Switch};
-use super::modes::Mode;
+use super::cases::{Form, Providers, Switch};
 use super::seen::Outcome;
 use crate::kill::rows::Row;
 
+/// What was tried: something that fails, and what the caller asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tried<F> {
+    pub(crate) failure: F,
+    pub(crate) form: Form,
+    pub(crate) providers: Providers,
+    pub(crate) hedge: Switch,
+    pub(crate) resume: Switch,
+}
+
 /// What tells lines apart.
-type Key = (Mode, Form, Providers, String, String);
+type Key<F> = (F, Form, Providers, String, String);
 
 /// The lines so far.
-#[derive(Debug, Default)]
-pub(crate) struct Table(BTreeMap<Key, Line>);
+#[derive(Debug)]
+pub(crate) struct Table<F>(BTreeMap<Key<F>, Line>);
 
 #[derive(Debug, Default)]
 struct Line {
@@ -24,13 +33,17 @@ struct Line {
     took: BTreeSet<u128>,
 }
 
-impl Table {
-    pub(crate) fn add(&mut self, case: &Case, outcome: &Outcome, took: u128, rows: &[Row]) {
-        let key = (case.mode, case.form, case.providers, saw(outcome), ledger(rows));
+impl<F: Ord + Display> Table<F> {
+    pub(crate) fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    pub(crate) fn add(&mut self, tried: Tried<F>, outcome: &Outcome, took: u128, rows: &[Row]) {
+        let key = (tried.failure, tried.form, tried.providers, saw(outcome), ledger(rows));
         let line = self.0.entry(key).or_default();
         line.cases += 1;
-        line.hedge.insert(case.hedge);
-        line.resume.insert(case.resume);
+        line.hedge.insert(tried.hedge);
+        line.resume.insert(tried.resume);
         line.took.insert(took);
     }
 
@@ -48,10 +61,10 @@ impl Table {
             "the ledger says",
         ];
         let mut lines = vec![head.map(str::to_owned)];
-        for ((mode, form, providers, saw, ledger), line) in &self.0 {
+        for ((failure, form, providers, saw, ledger), line) in &self.0 {
             let range = [line.took.first(), line.took.last()].map(|took| took.copied().unwrap_or_default());
             lines.push([
-                mode.to_string(),
+                failure.to_string(),
                 if *form == Form::Streamed { "stream" } else { "whole" }.to_owned(),
                 if *providers == Providers::Two { "two" } else { "one" }.to_owned(),
                 switches(&line.hedge).to_owned(),
@@ -94,6 +107,7 @@ fn saw(outcome: &Outcome) -> String {
         Outcome::Refused { status, .. } => format!("error {status}"),
         Outcome::Broken { text, .. } if text.is_empty() => "error event".to_owned(),
         Outcome::Broken { .. } => "begun, error event".to_owned(),
+        Outcome::Gone => "connection breaks".to_owned(),
         Outcome::Neither(what) => format!("WRONG: {what}"),
     }
 }
@@ -103,5 +117,6 @@ fn ledger(rows: &[Row]) -> String {
         Some(cause) => format!("{} {cause}", row.state),
         None => row.state.clone(),
     });
-    said.collect::<Vec<_>>().join(", ")
+    let said = said.collect::<Vec<_>>().join(", ");
+    if said.is_empty() { "no call".to_owned() } else { said }
 }
