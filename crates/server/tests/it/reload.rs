@@ -21,7 +21,7 @@ async fn a_changed_file_adds_a_route_and_a_bad_one_takes_none_away() {
 
     // What can never help is found before a request is.
     gateway.write_config(&format!("{ROUTE}fallbacks = {{ general = [\"sandbox/embed\"] }}\n"));
-    until(|| gateway.log().contains("name a model of the same kind").then_some(())).await;
+    gateway.logged("name a model of the same kind").await;
 }
 
 #[tokio::test]
