@@ -62,7 +62,7 @@ enum Verdict {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_the_gateway_stands_on_fails_callers_and_the_ledger_are_right() {
-    let (mut table, mut wrong, mut skipped) = (Table::new(), Vec::new(), String::new());
+    let (mut table, mut wrong, mut skipped) = (Table::new(), Vec::new(), Vec::new());
     wrong.extend(store_frozen(&mut table).await);
     wrong.extend(drain_stopped(&mut table).await);
     wrong.extend(journal_full(&mut table).await);
@@ -73,10 +73,10 @@ async fn whatever_the_gateway_stands_on_fails_callers_and_the_ledger_are_right()
     for (failure, tried) in [disk, clock] {
         match tried {
             Verdict::Wrong(found) => wrong.extend(found),
-            Verdict::Skipped(why) => skipped += &format!("SKIPPED {failure}: {why}\n"),
+            Verdict::Skipped(why) => skipped.push(format!("SKIPPED {failure}: {why}\n")),
         }
     }
-    let told = format!("{}{skipped}", table.print());
+    let told = table.print() + &skipped.concat();
     println!("{told}");
     keep(&told);
     assert!(wrong.is_empty(), "{} things are wrong:\n{}", wrong.len(), wrong.join("\n"));
