@@ -61,6 +61,29 @@ impl Part {
         Self::new(PartKind::Text { text: text.into(), citations: Vec::new() })
     }
 
+    /// Bytes of its text, or of what it holds in base64.
+    pub fn bytes(&self) -> usize {
+        let media = |source: &MediaSource| match source {
+            MediaSource::Base64(data) => data.len(),
+            MediaSource::Url(address) | MediaSource::File(address) => address.len(),
+        };
+        let all = |parts: &[Part]| parts.iter().map(Part::bytes).sum();
+        match &self.kind {
+            PartKind::Text { text, .. } | PartKind::Refusal(text) => text.len(),
+            PartKind::Image(Media { source, .. })
+            | PartKind::Audio(Media { source, .. })
+            | PartKind::Video(Media { source, .. }) => media(source),
+            PartKind::Document(Document { content: DocumentContent::Media(source), .. }) => media(source),
+            PartKind::Document(Document { content: DocumentContent::Text(text), .. }) => text.len(),
+            PartKind::Document(Document { content: DocumentContent::Parts(parts), .. })
+            | PartKind::ToolResult(ToolResult { content: parts, .. }) => all(parts),
+            PartKind::Speech(speech) => speech.data.len(),
+            PartKind::Reasoning(thought) => thought.text.iter().map(|piece| piece.len()).sum(),
+            PartKind::ToolCall(call) => call.arguments.len(),
+            PartKind::Opaque(opaque) => opaque.raw.get().len(),
+        }
+    }
+
     /// The tool call it is, if it is one.
     pub fn tool_call(&self) -> Option<&ToolCall> {
         if let PartKind::ToolCall(call) = &self.kind { Some(call) } else { None }

@@ -41,6 +41,12 @@ impl ChatRequest {
         self.turns.split_at_checked(count).unwrap_or((&self.turns, &[]))
     }
 
+    /// Bytes of what is mostly what there is: the texts of the conversation and what it holds in base64. For the size of a
+    /// buffer.
+    pub fn bytes(&self) -> usize {
+        self.turns.iter().flat_map(|turn| &turn.parts).map(Part::bytes).sum()
+    }
+
     /// Every piece of provider state in the conversation, to be told whose it is.
     pub fn signatures_mut(&mut self) -> impl Iterator<Item = &mut Minted<Text>> {
         self.turns.iter_mut().flat_map(|turn| &mut turn.parts).filter_map(|part| part.signature.as_mut())

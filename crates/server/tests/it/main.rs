@@ -31,4 +31,5 @@ mod startup;
 mod stop;
 mod support;
 mod takeover;
+mod unread_log;
 mod validation;

@@ -60,7 +60,7 @@ impl ScriptedBody {
             ready!(wait.as_mut().poll(context));
         }
         let Some((_, part)) = self.waiting.take() else { return self.finish() };
-        Poll::Ready(Some(Ok(self.send(part))))
+        Poll::Ready(Some(Ok(self.send(&part))))
     }
 
     /// The sign over HTTP/2 by which it breaks off.
@@ -92,7 +92,7 @@ impl ScriptedBody {
         }
     }
 
-    fn send(&mut self, part: Part) -> Bytes {
+    fn send(&mut self, part: &Part) -> Bytes {
         let room = usize::try_from(self.room()).unwrap_or(usize::MAX);
         let whole = room >= part.bytes.len();
         let bytes = part.bytes.slice(..room.min(part.bytes.len()));
@@ -128,7 +128,7 @@ impl ScriptedBody {
                 return self.poll(context);
             }
             End::Cut(_) | End::Reset(_) | End::Sign(..) => {
-                ready!(self.line.poll_flush(&mut self.reached, context))
+                ready!(self.line.poll_flush(&mut self.reached, context));
             }
         }
         if matches!(self.end, End::Reset(_)) {

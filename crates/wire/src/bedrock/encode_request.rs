@@ -14,7 +14,7 @@ use crate::codec::Subject;
 use crate::cursor::Cursor;
 use crate::json::{Object, object};
 use crate::recast::loss::lose_extras;
-use crate::recast::{EncodeTarget, Losses};
+use crate::recast::{EncodeTarget, Losses, body_buffer};
 
 const INFERENCE: &str = "inferenceConfig";
 const ADDITIONAL: &str = "additionalModelRequestFields";
@@ -33,7 +33,7 @@ const METADATA_MAX: (usize, usize) = (16, 256);
 /// Writes a request.
 pub(super) fn encode(request: &ChatRequest, target: &EncodeTarget<'_>, losses: &mut Losses) -> Bytes {
     let plan = reasoning::plan(request, target, losses);
-    let mut out = Vec::with_capacity(1024);
+    let mut out = body_buffer(request);
     object(&mut out, |object| {
         encode_messages::system(object, request, target, losses);
         let chooses = parameters::write_tools(object, request, target, losses);

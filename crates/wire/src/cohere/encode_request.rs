@@ -7,7 +7,7 @@ use super::{DIALECT, documents, encode_messages, form, parameters};
 use crate::codec::Subject;
 use crate::json::{Object, object};
 use crate::recast::loss::{lose_extras, restore};
-use crate::recast::{EncodeTarget, Losses};
+use crate::recast::{EncodeTarget, Losses, body_buffer};
 
 /// The most texts that may end an answer.
 const STOP_MAX: usize = 5;
@@ -17,7 +17,7 @@ const TOP_K_MAX: u64 = 500;
 
 /// Writes a request.
 pub(super) fn encode(request: &ChatRequest, target: &EncodeTarget<'_>, losses: &mut Losses) -> Bytes {
-    let mut out = Vec::with_capacity(1024);
+    let mut out = body_buffer(request);
     object(&mut out, |object| {
         object.member("model", target.model);
         parameters::write_tools(object, request, losses);

@@ -5,6 +5,7 @@
 
 pub(crate) mod field;
 mod read;
+mod text;
 mod write;
 
 pub(crate) use read::{Ignored, Key, Rest, Str, problem, wire_object};

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use trunkline_domain::chat::RawJson;
 
+use super::text;
+
 /// Writes one object.
 pub(crate) fn object(out: &mut Vec<u8>, members: impl FnOnce(&mut Object<'_>)) {
     let from = out.len();
@@ -81,7 +83,7 @@ impl Object<'_> {
 
     fn key(&mut self, key: &str) {
         comma(self.out, &mut self.first);
-        json(self.out, key);
+        text::string(self.out, key);
         self.out.push(b':');
     }
 }
@@ -114,6 +116,9 @@ fn comma(out: &mut Vec<u8>, first: &mut bool) {
 
 /// Strings, numbers and lists of them cannot fail to be written to memory.
 fn json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
+    if text::string_of(out, value) {
+        return;
+    }
     let written = serde_json::to_writer(out, value);
     debug_assert!(written.is_ok(), "a value without maps of odd keys is always JSON");
 }

@@ -7,11 +7,11 @@ use super::{DIALECT, encode_messages, form, parameters};
 use crate::codec::Subject;
 use crate::json::{Object, object};
 use crate::recast::loss::lose_extras;
-use crate::recast::{EncodeTarget, Losses};
+use crate::recast::{EncodeTarget, Losses, body_buffer};
 
 /// Writes a request.
 pub(super) fn encode(request: &ChatRequest, target: &EncodeTarget<'_>, losses: &mut Losses) -> Bytes {
-    let mut out = Vec::with_capacity(1024);
+    let mut out = body_buffer(request);
     object(&mut out, |object| {
         object.member("model", target.model);
         parameters::write_tools(object, request, losses);

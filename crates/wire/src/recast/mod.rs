@@ -101,6 +101,12 @@ pub trait ChatCodec: CallerCodec {
     fn read_error(&self, body: &[u8]) -> Option<ErrorWords>;
 }
 
+/// Room for a request's body: what it says, escapes, and the rest.
+pub(crate) fn body_buffer(request: &ChatRequest) -> Vec<u8> {
+    let bytes = request.bytes();
+    Vec::with_capacity(bytes + bytes / 16 + 1_024)
+}
+
 /// The deployment a request is encoded for.
 #[derive(Clone, Copy, Debug)]
 pub struct EncodeTarget<'a> {

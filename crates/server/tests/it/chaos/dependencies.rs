@@ -1,203 +1,264 @@
-//! What the gateway itself needs fails: its store, its disk, the certificates of those it calls.
+//! What the gateway itself stands on fails: its store, its disk, its journal, its clock, its own process. The same table as
+//! for providers: what callers of every dialect saw, after how long, and what the ledger says.
+//!
+//! A real small disk needs the right to mount one, a clock that jumps needs libfaketime; where one is missing, the table
+//! says that it was skipped. That the process is killed is tried here a few times, and a thousand times in
+//! [`crate::kill`]. A thread of the process cannot be stopped alone: that the task between journal and store does nothing
+//! is tried by a store that does not answer it until the process ends.
+//!
+//! Where to look first: [`Scene`], and [`double`] for what fails.
 
-use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::Arc;
+mod double;
+mod scene;
+
+use std::fmt;
 use std::time::Duration;
 
-use futures_util::future::join_all;
-use rcgen::{CertificateParams, KeyPair};
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
 use rustix::process::Signal;
-use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Executor as _};
-use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
-use trunkline_testkit::fake_provider::Script;
-use trunkline_testkit::fake_provider::script::Answer;
+use trunkline_testkit::fake_provider::script::{After, End};
+use trunkline_testkit::fake_provider::{Certificate, FakeProvider, Script, Setup, Validity};
 
-use crate::kill::rows::Ledger;
-use crate::support::{Fake, Gateway, USUAL, account, chat, directory, read, serve, streamed};
+use super::cases::account;
+use super::table::Table;
+use super::{SEED, is_full, keep};
+use crate::support::{USUAL, chat, serve, streamed};
+use double::{Clock, Frozen, SmallDisk};
+use scene::{Asked, CHAT, Expected, Scene, WARM, patient};
 
-const CHAT: &str = "/v1/chat/completions";
-/// Large enough for the files of the gateway and some segments of its journal.
-const DISK_MIB: u32 = 64;
-/// Calls on a full disk: few enough for the room the journal has taken before.
-const CALLS: usize = 200;
-/// Lines of a log: more than the pipe and the gateway's memory take together.
-const LINES: usize = 4_800;
+/// Kills, in the short form and in the long one.
+const KILLS: [u64; 2] = [4, 12];
+/// Within how many milliseconds after callers have asked the gateway is killed: a stream takes about 400.
+const KILL_MAX_MS: u64 = 450;
+/// When something happens to streams that are under way.
+const MIDWAY: Duration = Duration::from_millis(150);
+/// How long the process stands still.
+const STILL: Duration = Duration::from_millis(1_500);
+/// The smallest journal there is, and requests that take as much of its room as one can.
+const SMALL_JOURNAL: &str = "[server.limits]\nattempts_max = 16\n[storage]\njournal_bytes_max = 33554432\n";
+/// More requests than it has room for.
+const HELD_MAX: usize = 2_000;
+const HOUR_MS: i64 = 3_600_000;
 
-/// How many rows there are of models at providers; none where the ledger has only just been made.
-async fn rows(gateway: &Gateway) -> usize {
-    let mut rows = 0;
-    for file in databases(gateway).into_iter().filter(|file| !file.ends_with("control.db")) {
-        let mut ledger = SqliteConnectOptions::new().filename(file).read_only(true).connect().await.unwrap();
-        let count = sqlx::query_scalar("SELECT COUNT(*) FROM attempts WHERE model_asked LIKE 'acme/%'");
-        let count: i64 = count.fetch_one(&mut ledger).await.unwrap_or_default();
-        rows += usize::try_from(count).unwrap();
-    }
-    rows
+/// What fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Failure {
+    StoreFrozen,
+    DrainStopped,
+    DiskFull,
+    JournalFull,
+    JournalAgain,
+    ClockJumps,
+    ProcessStill,
+    Killed,
 }
 
-fn databases(gateway: &Gateway) -> Vec<PathBuf> {
-    let files = std::fs::read_dir(gateway.data("")).unwrap().map(|entry| entry.unwrap().path());
-    files.filter(|path| path.extension().is_some_and(|extension| extension == "db")).collect()
+/// What is wrong, or why it was not tried.
+enum Verdict {
+    Wrong(Vec<String>),
+    Skipped(&'static str),
 }
 
-async fn rows_are(gateway: &Gateway, wanted: usize) {
-    let waiting = async {
-        while rows(gateway).await < wanted {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), waiting).await.expect("the rows never came");
-    assert_eq!(rows(gateway).await, wanted, "none of them twice");
-}
-
-#[tokio::test]
-async fn a_locked_ledger_is_noticed_by_nobody_and_has_every_row_later() {
-    let fake = Fake::with(&[]).await;
-    let gateway = Gateway::start(&fake.account("one", 0));
-    assert_eq!(gateway.post(CHAT, &chat("acme/m")).await.status, 200);
-    rows_are(&gateway, 1).await;
-    let mut locks = Vec::new();
-    for file in databases(&gateway) {
-        let mut lock = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
-        lock.execute("BEGIN EXCLUSIVE").await.unwrap();
-        locks.push(lock);
-    }
-    assert!(locks.len() >= 2, "the keys' and the month's");
-    for _ in 0..5 {
-        assert_eq!(gateway.post(CHAT, &chat("acme/m")).await.status, 200);
-        let stream = read(gateway.begin(CHAT, &streamed("acme/m")).await).await;
-        assert!(stream.body.trim_end().ends_with("data: [DONE]"), "{stream:?}");
-    }
-    assert_eq!(rows(&gateway).await, 1);
-    for mut lock in locks {
-        lock.execute("ROLLBACK").await.unwrap();
-    }
-    rows_are(&gateway, 11).await;
-}
-
-/// A small disk where the gateway's data will be.
-struct SmallDisk<'a>(&'a Path);
-
-impl<'a> SmallDisk<'a> {
-    fn mount(at: &'a Path) -> Option<Self> {
-        std::fs::create_dir(at).unwrap();
-        let size = format!("size={DISK_MIB}m,mode=700");
-        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(at).output();
-        mount.is_ok_and(|output| output.status.success()).then_some(Self(at))
-    }
-
-    fn fill(&self) {
-        std::fs::write(self.0.join("ballast"), vec![1_u8; (DISK_MIB as usize) << 20]).unwrap_err();
-    }
-
-    fn free(&self) {
-        std::fs::remove_file(self.0.join("ballast")).unwrap();
-    }
-}
-
-impl Drop for SmallDisk<'_> {
-    fn drop(&mut self) {
-        Command::new("umount").arg("-l").arg(self.0).status().ok();
-    }
-}
-
-#[tokio::test]
-async fn a_full_disk_is_noticed_by_nobody_and_its_rows_come_when_there_is_room() {
-    let slowly = Script::answers(Answer { interval_ms: 100, ..Answer::default() });
-    let fake = Fake::with(&[Script::default(), slowly]).await;
-    let directory = directory(&fake.account("one", 0));
-    let data = directory.path().join("data");
-    let Some(disk) = SmallDisk::mount(&data) else {
-        println!("SKIPPED: no right to mount a tmpfs");
-        return;
-    };
-    let gateway = Gateway::start_in(&directory, &USUAL);
-    assert_eq!(gateway.post(CHAT, &chat("acme/m")).await.status, 200);
-    rows_are(&gateway, 1).await;
-    let stream = gateway.begin(CHAT, &streamed("acme/m")).await;
-    disk.fill();
-    assert!(read(stream).await.body.trim_end().ends_with("data: [DONE]"));
-    for _ in 0..CALLS / 20 {
-        let body = chat("acme/m");
-        for answer in join_all((0..20).map(|_| gateway.post(CHAT, &body))).await {
-            assert_eq!(answer.status, 200, "{answer:?}");
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_the_gateway_stands_on_fails_callers_and_the_ledger_are_right() {
+    let (mut table, mut wrong, mut skipped) = (Table::new(), Vec::new(), Vec::new());
+    wrong.extend(store_frozen(&mut table).await);
+    wrong.extend(drain_stopped(&mut table).await);
+    wrong.extend(journal_full(&mut table).await);
+    wrong.extend(process_still(&mut table).await);
+    wrong.extend(killed(&mut table).await);
+    let disk = (Failure::DiskFull, disk_full(&mut table).await);
+    let clock = (Failure::ClockJumps, clock_jumps(&mut table).await);
+    for (failure, tried) in [disk, clock] {
+        match tried {
+            Verdict::Wrong(found) => wrong.extend(found),
+            Verdict::Skipped(why) => skipped.push(format!("SKIPPED {failure}: {why}\n")),
         }
     }
+    let told = table.print() + &skipped.concat();
+    println!("{told}");
+    keep(&told);
+    assert!(wrong.is_empty(), "{} things are wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+async fn store_frozen(table: &mut Table<Failure>) -> Vec<String> {
+    let scene = Scene::usual("").await;
+    let frozen = Frozen::hold(&scene.databases());
+    let asked = scene.ask().await;
+    let mut wrong = early(&scene).await;
+    drop(frozen);
+    wrong.extend(scene.judge((Failure::StoreFrozen, Expected::Whole), &asked, table).await);
+    wrong
+}
+
+/// Rows that nobody can have written.
+async fn early(scene: &Scene) -> Vec<String> {
+    let rows = scene.rows("acme/c%").await.len();
+    (rows > 0).then(|| format!("{rows} rows got past the lock")).into_iter().collect()
+}
+
+async fn drain_stopped(table: &mut Table<Failure>) -> Vec<String> {
+    let mut scene = Scene::usual("").await;
+    let frozen = Frozen::hold(&scene.databases());
+    let asked = scene.ask().await;
+    scene.gateway.signal(Signal::TERM);
+    assert!(scene.gateway.ended().await.success(), "{}", scene.gateway.log());
+    let mut wrong = early(&scene).await;
+    drop(frozen);
+    scene.start_again();
+    wrong.extend(scene.judge((Failure::DrainStopped, Expected::Whole), &asked, table).await);
+    wrong
+}
+
+async fn disk_full(table: &mut Table<Failure>) -> Verdict {
+    let mut disk = None;
+    let scene = Scene::start("", |directory| {
+        disk = SmallDisk::mount(&directory.path().join("data"));
+        serve(directory, &USUAL)
+    })
+    .await;
+    let Some(disk) = disk else { return Verdict::Skipped("no right to mount a tmpfs") };
+    let filling = async {
+        tokio::time::sleep(MIDWAY).await;
+        disk.fill();
+    };
+    let (mut asked, ()) = tokio::join!(scene.ask(), filling);
+    asked.extend(scene.ask().await);
     disk.free();
-    rows_are(&gateway, CALLS + 2).await;
-    let calls = fake.provider.log().iter().filter(|seen| seen.method == "POST").count();
-    assert_eq!(calls, CALLS + 2);
+    Verdict::Wrong(scene.judge((Failure::DiskFull, Expected::Whole), &asked, table).await)
 }
 
-#[tokio::test]
-async fn a_log_that_nobody_reads_holds_no_caller_up_and_says_that_lines_are_missing() {
-    let directory = directory("[telemetry]\naccess_log = true\n");
-    let mut command = serve(&directory, &USUAL);
-    command.stderr(Stdio::piped());
-    let mut gateway = Gateway::start_as(&directory, command);
-    for _ in 0..LINES / 100 {
-        for answer in join_all((0..100).map(|_| gateway.get("/v1/nothing"))).await {
-            assert_eq!(answer.status, 404, "{answer:?}");
+/// The journal has no room left: requests under way have taken it. Then they end.
+async fn journal_full(table: &mut Table<Failure>) -> Vec<String> {
+    let stalls = Script::default().ending(End::Stall(After::Pieces(3)));
+    let holding = FakeProvider::new(Setup { otherwise: vec![stalls], ..Setup::default() }).unwrap();
+    let certificate = Certificate::new(Validity::Valid).unwrap();
+    let server = holding.listen_http2("127.0.0.1:0".parse().unwrap(), &certificate).await.unwrap();
+    let account = patient(&account("holding", &server.base_url(), 0, &["acme/held".to_owned()]));
+    let account = account.replace("priority", "ca_bundle = \"valid.pem\"\npriority");
+    let scene = Scene::start(&format!("{SMALL_JOURNAL}\n{account}"), |directory| {
+        std::fs::write(directory.path().join("valid.pem"), certificate.pem()).unwrap();
+        serve(directory, &USUAL)
+    })
+    .await;
+    let mut held = Vec::new();
+    while held.len() < HELD_MAX {
+        let response = scene.gateway.begin(CHAT, &streamed("acme/held")).await;
+        if response.status() != 200 {
+            break;
         }
+        held.push(response);
     }
-    assert_eq!(gateway.post(CHAT, &chat("sandbox/fixed-price")).await.status, 200);
-    let mut log = BufReader::new(gateway.stderr());
-    // So many wait: once they are read there is room for what follows.
-    let mut waited = String::new();
-    for _ in 0..4_096 {
-        log.read_line(&mut waited).unwrap();
+    let before = scene.calls().len();
+    let refused = scene.ask().await;
+    let mut wrong = Vec::new();
+    if held.len() == HELD_MAX || scene.calls().len() != before {
+        wrong.push(format!("{} held, {before} calls before, {} after", held.len(), scene.calls().len()));
     }
-    let reading = std::thread::spawn(move || std::io::read_to_string(log).unwrap());
-    gateway.signal(Signal::TERM);
-    assert!(gateway.ended().await.success());
-    let log = reading.join().unwrap();
-    assert!(log.contains("lines are missing") && log.contains("stopping"), "{} bytes", log.len());
+    drop(server);
+    drop(held);
+    // Room comes back as requests end.
+    while scene.gateway.post(CHAT, &chat(WARM)).await.status != 200 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let asked = scene.ask().await;
+    let full = Expected::Refused("journal_full");
+    wrong.extend(scene.judge((Failure::JournalFull, full), &refused, table).await);
+    wrong.extend(scene.judge((Failure::JournalAgain, Expected::Whole), &asked, table).await);
+    wrong
 }
 
-#[tokio::test]
-async fn an_expired_certificate_is_answered_by_somebody_else_or_an_error() {
-    let key = KeyPair::generate().unwrap();
-    let mut certificate = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
-    certificate.not_before = rcgen::date_time_ymd(2001, 1, 1);
-    certificate.not_after = rcgen::date_time_ymd(2002, 1, 1);
-    let certificate = certificate.self_signed(&key).unwrap();
-    let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let config =
-        rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], private)
-            .unwrap();
-    let (acceptor, listener) =
-        (TlsAcceptor::from(Arc::new(config)), TcpListener::bind("127.0.0.1:0").await.unwrap());
-    let expired = format!("https://{}/v1", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            // It fails at the client.
-            acceptor.accept(stream).await.ok();
+/// The clock jumps an hour ahead while streams are under way, and back while others are. An account that is left alone
+/// since the later hour is asked again before that hour comes.
+async fn clock_jumps(table: &mut Table<Failure>) -> Verdict {
+    let sick =
+        vec![Script::rate_limited(1), Script::server_error(), Script::server_error(), Script::server_error()];
+    let sick = FakeProvider::new(Setup { scripts: sick, ..Setup::default() }).unwrap();
+    let server = sick.listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let account = account("sick", &server.base_url(), 0, &["acme/sick".to_owned()]);
+    let mut clock = None;
+    let scene = Scene::start(&format!("[server.limits]\nattempts_max = 1\n\n{account}"), |directory| {
+        let mut command = serve(directory, &USUAL);
+        clock = Clock::new(directory.path());
+        if let Some(clock) = &clock {
+            clock.rule(&mut command);
         }
-    });
-    let fake = Fake::with(&[]).await;
-    let trusted = |account: String| account.replace("priority", "ca_bundle = \"ca.pem\"\npriority");
-    let alone = account("alone", &expired, 0).replace("acme/m", "acme/alone");
-    let directory =
-        directory(&(trusted(account("one", &expired, 0)) + &trusted(alone) + &fake.account("two", 1)));
-    std::fs::write(directory.path().join("ca.pem"), certificate.pem()).unwrap();
-    let gateway = Gateway::start_in(&directory, &USUAL);
-    let whole = read(gateway.begin(CHAT, &streamed("acme/m")).await).await;
-    assert!(whole.body.trim_end().ends_with("data: [DONE]") && whole.status == 200, "{whole:?}");
-    let refused = gateway.post(CHAT, &chat("acme/alone")).await;
-    assert_eq!((refused.status, refused.code().as_str()), (502, "upstream_unreachable"), "{refused:?}");
-    // A certificate does not pass by itself: nobody tries again.
-    rows_are(&gateway, 3).await;
-    let rows = Ledger::open(&gateway).await.asked_for("acme/%").await;
-    let failed: Vec<_> = rows.iter().filter(|row| row.account != "two").collect();
-    assert_eq!(failed.len(), 2, "{rows:?}");
-    assert!(failed.iter().all(|row| row.cause.as_deref() == Some("tls_failed") && row.state == "void"));
+        command
+    })
+    .await;
+    let Some(clock) = clock else { return Verdict::Skipped("libfaketime is not installed") };
+    let jumping = async |hours| {
+        tokio::time::sleep(MIDWAY).await;
+        clock.set_hours_ahead(hours);
+    };
+    let (mut asked, ()) = tokio::join!(scene.ask(), jumping(1));
+    let sick = async || scene.gateway.post(CHAT, &chat("acme/sick")).await.status;
+    let failed = [sick().await, sick().await];
+    let (ahead, ()) = tokio::join!(scene.ask(), jumping(0));
+    while sick().await != 200 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let mut wrong: Vec<String> =
+        failed.iter().filter(|status| **status == 200).map(|_| "not sick".to_owned()).collect();
+    asked.extend(scene.ask().await);
+    wrong.extend(scene.judge((Failure::ClockJumps, Expected::Whole), &ahead, table).await);
+    wrong.extend(scene.judge((Failure::ClockJumps, Expected::Whole), &asked, table).await);
+    // It has really jumped.
+    let opened = |rows: Vec<crate::kill::rows::Row>| rows.iter().map(|row| row.opened_at).collect::<Vec<_>>();
+    let opened = opened(scene.rows("acme/c%").await);
+    let spread = opened.iter().max().zip(opened.iter().min()).map(|(last, first)| last - first);
+    if spread.is_none_or(|spread| spread < HOUR_MS) {
+        wrong.push(format!("no jump: rows within {spread:?} ms"));
+    }
+    Verdict::Wrong(wrong)
+}
+
+async fn process_still(table: &mut Table<Failure>) -> Vec<String> {
+    let scene = Scene::usual("").await;
+    let standing = async {
+        tokio::time::sleep(MIDWAY).await;
+        scene.gateway.signal(Signal::STOP);
+        tokio::time::sleep(STILL).await;
+        scene.gateway.signal(Signal::CONT);
+    };
+    let (asked, ()) = tokio::join!(scene.ask(), standing);
+    scene.judge((Failure::ProcessStill, Expected::Whole), &asked, table).await
+}
+
+async fn killed(table: &mut Table<Failure>) -> Vec<String> {
+    let mut rng = StdRng::seed_from_u64(SEED);
+    let mut scene = Scene::usual("").await;
+    let mut asked: Vec<Asked> = Vec::new();
+    let kills = if is_full() { KILLS[1] } else { KILLS[0] };
+    for kill in 0..kills {
+        let instant = KILL_MAX_MS * kill / kills + rng.random_range(0..KILL_MAX_MS / kills);
+        let killing = async {
+            tokio::time::sleep(Duration::from_millis(instant)).await;
+            scene.gateway.signal(Signal::KILL);
+        };
+        let (some, ()) = tokio::join!(scene.ask(), killing);
+        asked.extend(some);
+        scene.gateway.ended().await;
+        scene.start_again();
+    }
+    let broke = asked.iter().any(|asked| asked.outcome == super::seen::Outcome::Gone);
+    let mut wrong = scene.judge((Failure::Killed, Expected::WholeOrGone), &asked, table).await;
+    wrong.extend((!broke).then(|| "no kill was noticed".to_owned()));
+    wrong
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::StoreFrozen => "store frozen",
+            Self::DrainStopped => "store frozen until the next start",
+            Self::DiskFull => "disk full",
+            Self::JournalFull => "journal full",
+            Self::JournalAgain => "journal with room again",
+            Self::ClockJumps => "clock jumps an hour ahead and back",
+            Self::ProcessStill => "process stopped for 1.5 s",
+            Self::Killed => "process killed, again and again",
+        })
+    }
 }

@@ -141,10 +141,12 @@ impl Mode {
 
     /// How the provider is spoken to.
     pub(crate) fn transport(self) -> Transport {
-        match self {
-            Self::Sign(..) | Self::Once(_) => Transport::Http2(Validity::Valid),
-            Self::Expired => Transport::Http2(Validity::Expired),
-            _ => Transport::Plain,
+        if self == Self::Expired {
+            Transport::Http2(Validity::Expired)
+        } else if matches!(self, Self::Sign(..) | Self::Once(_)) {
+            Transport::Http2(Validity::Valid)
+        } else {
+            Transport::Plain
         }
     }
 
@@ -209,7 +211,7 @@ impl Mode {
             Self::Refused => (When::Before, "connect_failed", (502, "upstream_unreachable")),
             Self::Closed => (When::Before, "cut", (502, "upstream_cut")),
             Self::Hang => (When::Before, "headers_timeout", (504, "upstream_timeout")),
-            Self::Slow => (When::Never, "", (200, "")),
+            Self::Slow | Self::Once(_) => (When::Never, "", (200, "")),
             // What can be read as an answer is one.
             Self::ContentType if form == Form::Buffered => (When::Never, "", (200, "")),
             Self::Contentless => (When::Before, "first_content_timeout", (504, "upstream_timeout")),
@@ -223,12 +225,7 @@ impl Mode {
                 (When::Before, "malformed", (502, "upstream_malformed"))
             }
             Self::Cut | Self::Reset | Self::Truncated => (midway, "cut", (502, "upstream_cut")),
-            Self::Sign(_, Sign::GoAway(ErrorCode::NoError)) | Self::Once(_) => (When::Never, "", (200, "")),
-            Self::Sign(Place::Head, _) if self.never_arrives() => {
-                (When::Before, "connect_failed", (502, "upstream_unreachable"))
-            }
-            Self::Sign(Place::Midway, _) => (midway, "cut", (502, "upstream_cut")),
-            Self::Sign(..) => (When::Before, "cut", (502, "upstream_cut")),
+            Self::Sign(place, sign) => signed(place, sign, midway),
             Self::Expired => (When::Before, "tls_failed", (502, "upstream_unreachable")),
             Self::Html(_) | Self::Garbage | Self::ContentType | Self::Redirect => {
                 (When::Before, "malformed", (502, "upstream_malformed"))
@@ -241,6 +238,19 @@ impl Mode {
     /// for its usage, without a caller, longer than a case may take.
     pub(crate) fn is_slow(self) -> bool {
         matches!(self, Self::Hang | Self::Slow)
+    }
+}
+
+/// What a sign leads to.
+fn signed(place: Place, sign: Sign, midway: When) -> (When, &'static str, (u16, &'static str)) {
+    let cut = |when| (when, "cut", (502, "upstream_cut"));
+    match (place, sign) {
+        (_, Sign::GoAway(ErrorCode::NoError)) => (When::Never, "", (200, "")),
+        (Place::Head, Sign::LeftOut | Sign::RstStream(ErrorCode::RefusedStream)) => {
+            (When::Before, "connect_failed", (502, "upstream_unreachable"))
+        }
+        (Place::Head | Place::Body, _) => cut(When::Before),
+        (Place::Midway, _) => cut(midway),
     }
 }
 

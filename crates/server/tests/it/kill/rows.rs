@@ -36,6 +36,9 @@ pub(crate) struct Row {
     pub(crate) status: Option<i64>,
     pub(crate) cause: Option<String>,
     pub(crate) upstream_id: Option<String>,
+    /// Milliseconds since 1970, by the gateway's clock.
+    pub(crate) opened_at: i64,
+    pub(crate) total_ms: i64,
 }
 
 /// How often each thing was seen, so that a test that never sees one cannot pass.
@@ -156,7 +159,11 @@ impl Ledger {
             let name = path.file_stem().unwrap().to_str().unwrap();
             if name.starts_with("ledger-") && path.extension().is_some_and(|extension| extension == "db") {
                 let options = SqliteConnectOptions::new().filename(&path).read_only(true);
-                months.push(options.connect().await.unwrap());
+                let mut month = options.connect().await.unwrap();
+                // One that was only just made has no table yet.
+                if sqlx::query("SELECT 1 FROM attempts LIMIT 1").fetch_optional(&mut month).await.is_ok() {
+                    months.push(month);
+                }
             }
         }
         Self(months)
@@ -216,6 +223,8 @@ impl Row {
             status: row.get("status"),
             cause: row.get("cause"),
             upstream_id: row.get("upstream_id"),
+            opened_at: row.get("opened_at"),
+            total_ms: row.get("total_ms"),
         }
     }
 }

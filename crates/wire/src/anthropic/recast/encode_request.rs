@@ -14,7 +14,7 @@ use crate::codec::Subject;
 use crate::cursor::Cursor;
 use crate::json::{Array, Object, object};
 use crate::recast::loss::{lose_extras, restore, restore_nested};
-use crate::recast::{EncodeTarget, Losses};
+use crate::recast::{EncodeTarget, Losses, body_buffer};
 
 /// The cap sent where nobody set one and the model's own maximum is not known: the dialect demands one.
 const OUTPUT_DEFAULT: u64 = 4096;
@@ -29,7 +29,7 @@ pub(super) fn encode(request: &ChatRequest, target: &EncodeTarget<'_>, losses: &
     let asked = request.sampling.output_max;
     let output_max = target.output_max(asked).or(target.output_max).unwrap_or(OUTPUT_DEFAULT);
     let plan = reasoning::plan(request, target, output_max, losses);
-    let mut out = Vec::with_capacity(1024);
+    let mut out = body_buffer(request);
     object(&mut out, |object| {
         object.member("model", target.model);
         encode_messages::system(object, request, target, losses);

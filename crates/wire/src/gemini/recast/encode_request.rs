@@ -9,11 +9,11 @@ use super::{DIALECT, encode_contents, form, reasoning, schema, tools};
 use crate::codec::Subject;
 use crate::json::{Object, object, wire_object};
 use crate::recast::loss::{lose_extras, restore_nested};
-use crate::recast::{EncodeTarget, Losses};
+use crate::recast::{EncodeTarget, Losses, body_buffer};
 
 /// Writes a request.
 pub(super) fn encode(request: &ChatRequest, target: &EncodeTarget<'_>, losses: &mut Losses) -> Bytes {
-    let mut out = Vec::with_capacity(1024);
+    let mut out = body_buffer(request);
     object(&mut out, |object| {
         encode_contents::system(object, request, target, losses);
         tools::encode(object, request, losses);

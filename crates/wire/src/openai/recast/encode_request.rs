@@ -11,11 +11,11 @@ use crate::cursor::Cursor;
 use crate::json::{Object, object};
 use crate::quirks::{Quirks, StreamUsage};
 use crate::recast::loss::{lose_extras, restore};
-use crate::recast::{EncodeTarget, Losses};
+use crate::recast::{EncodeTarget, Losses, body_buffer};
 
 /// Writes a request.
 pub(super) fn encode(request: &ChatRequest, target: &EncodeTarget<'_>, losses: &mut Losses) -> Bytes {
-    let mut out = Vec::with_capacity(1024);
+    let mut out = body_buffer(request);
     object(&mut out, |object| {
         object.member("model", target.model);
         let mut fields = Fields { object, quirks: target.quirks, losses };

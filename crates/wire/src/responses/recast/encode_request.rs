@@ -11,11 +11,11 @@ use crate::codec::Subject;
 use crate::cursor::Cursor;
 use crate::json::{Object, object};
 use crate::recast::loss::{lose_extras, restore, restore_nested};
-use crate::recast::{EncodeTarget, Losses};
+use crate::recast::{EncodeTarget, Losses, body_buffer};
 
 /// Writes a request.
 pub(super) fn encode(request: &ChatRequest, target: &EncodeTarget<'_>, losses: &mut Losses) -> Bytes {
-    let mut out = Vec::with_capacity(1024);
+    let mut out = body_buffer(request);
     object(&mut out, |object| {
         object.member("model", target.model);
         let hoisted = encode_items::instructions(request);
