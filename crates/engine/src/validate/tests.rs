@@ -1,3 +1,5 @@
+//! What holds and what does not, and which schemas are refused before anybody is asked.
+
 #![expect(
     clippy::disallowed_methods,
     reason = "schemas are made with `json!`, which calls `to_value` on literals: nothing is lost"

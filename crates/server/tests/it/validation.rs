@@ -30,7 +30,7 @@ async fn an_answer_that_does_not_hold_is_asked_for_again_or_ends_in_an_error() {
     let gateway = Gateway::start(&format!("{}{route}", fake.account("fake", 0)));
     let push = |texts: &[&str]| {
         for text in texts {
-            fake.provider.push(Script::says(text));
+            fake.provider.push(Script::ignores_format(text));
         }
     };
     let (good, bad) = (r#"{"name": "Ada", "born": 1815}"#, r#"{"name": "Ada", "born": "canary"}"#);
