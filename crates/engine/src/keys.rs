@@ -1,11 +1,10 @@
 //! Virtual keys in memory: a concurrent map from hash to record. Not part of the snapshot; a request keeps the record
 //! it met at the door, and revocation is a flag in it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use trunkline_domain::access::{Budget, BudgetWindow, KeyHash, VirtualKey};
 use trunkline_domain::id::{KeyId, OrganisationId};
 use trunkline_domain::{Error, ErrorKind, NanoUsd, TenantScope, UnixMs};
@@ -85,7 +84,7 @@ pub struct Keys {
     pub(crate) accounts: papaya::HashMap<OrganisationId, Arc<OrganisationAccount>>,
     /// Until all keys are loaded.
     inherited: papaya::HashMap<KeyId, Inherited>,
-    outstanding: ArcSwap<Vec<Outstanding>>,
+    outstanding: Mutex<Vec<Outstanding>>,
     store: Arc<dyn KeyStore>,
     ledger: Arc<dyn LedgerStore>,
     clock: Arc<dyn Clock>,
@@ -105,7 +104,7 @@ impl Keys {
             by_hash: papaya::HashMap::new(),
             accounts: papaya::HashMap::new(),
             inherited: papaya::HashMap::new(),
-            outstanding: ArcSwap::default(),
+            outstanding: Mutex::default(),
             store,
             ledger,
             clock,
@@ -116,7 +115,7 @@ impl Keys {
     /// Counts as spent what the ledger does not have yet: what other processes may still come to, and what is on its
     /// way. Instead of what was expected before; first before anybody is admitted.
     pub fn expect(&self, outstanding: Vec<Outstanding>) {
-        self.outstanding.store(Arc::new(outstanding));
+        *self.outstanding.lock().unwrap_or_else(PoisonError::into_inner) = outstanding;
     }
 
     /// Has a key go on where another process was.
@@ -133,7 +132,7 @@ impl Keys {
     async fn spent(&self) -> Result<Spent, StoreError> {
         let now = self.clock.now();
         let mut spent = Spent::read(&*self.ledger, now).await?;
-        spent.add(&self.outstanding.load(), now);
+        spent.add(&self.outstanding.lock().unwrap_or_else(PoisonError::into_inner), now);
         Ok(spent)
     }
 
