@@ -2,7 +2,7 @@
 //! it met at the door, and revocation is a flag in it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use trunkline_domain::access::{Budget, BudgetWindow, KeyHash, VirtualKey};
@@ -84,7 +84,7 @@ pub struct Keys {
     pub(crate) accounts: papaya::HashMap<OrganisationId, Arc<OrganisationAccount>>,
     /// Until all keys are loaded.
     inherited: papaya::HashMap<KeyId, Inherited>,
-    outstanding: OnceLock<Vec<Outstanding>>,
+    outstanding: Mutex<Vec<Outstanding>>,
     store: Arc<dyn KeyStore>,
     ledger: Arc<dyn LedgerStore>,
     clock: Arc<dyn Clock>,
@@ -104,7 +104,7 @@ impl Keys {
             by_hash: papaya::HashMap::new(),
             accounts: papaya::HashMap::new(),
             inherited: papaya::HashMap::new(),
-            outstanding: OnceLock::new(),
+            outstanding: Mutex::default(),
             store,
             ledger,
             clock,
@@ -112,9 +112,10 @@ impl Keys {
         }
     }
 
-    /// Counts as spent what other processes may still come to. Once, before anybody is admitted.
+    /// Counts as spent what the ledger does not have yet: what other processes may still come to, and what is on its
+    /// way. Instead of what was expected before; first before anybody is admitted.
     pub fn expect(&self, outstanding: Vec<Outstanding>) {
-        self.outstanding.set(outstanding).unwrap_or_default();
+        *self.outstanding.lock().unwrap_or_else(PoisonError::into_inner) = outstanding;
     }
 
     /// Has a key go on where another process was.
@@ -131,22 +132,28 @@ impl Keys {
     async fn spent(&self) -> Result<Spent, StoreError> {
         let now = self.clock.now();
         let mut spent = Spent::read(&*self.ledger, now).await?;
-        spent.add(self.outstanding.get().map_or(&[], Vec::as_slice), now);
+        spent.add(&self.outstanding.lock().unwrap_or_else(PoisonError::into_inner), now);
         Ok(spent)
     }
 
-    /// Reads every key and what its budgets have already been charged. Until it is done a miss reads through.
+    /// Reads every key and what its budgets have already been charged. Until it is done a miss reads through. Where the
+    /// ledger does not say what was charged, the keys without budgets are read nevertheless.
     pub async fn load(&self) -> Result<usize, StoreError> {
-        let spent = self.spent().await?;
+        let spent = self.spent().await;
         let mut after = None;
         loop {
             let page = self.store.page(TenantScope::Installation, after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.id);
             for key in page {
-                self.admit(key, &spent);
+                match &spent {
+                    Ok(spent) => drop(self.admit(key, spent)),
+                    Err(_) if key.budgets.is_empty() => drop(self.admit(key, &Spent::default())),
+                    Err(_) => {}
+                }
             }
         }
+        spent?;
         self.loaded.store(true, Ordering::Release);
         self.inherited.pin().clear();
         Ok(self.by_hash.len())
@@ -183,7 +190,7 @@ impl Keys {
         let read = async {
             let key = self.store.by_hash(TenantScope::Installation, hash).await?;
             let Some(key) = key else { return Ok(None) };
-            let spent = self.spent().await?;
+            let spent = if key.budgets.is_empty() { Spent::default() } else { self.spent().await? };
             Ok::<_, StoreError>(Some(self.admit(key, &spent)))
         };
         match tokio::time::timeout(STORE_DEADLINE, read).await {

@@ -197,4 +197,6 @@ impl Seconds {
 }
 
 #[cfg(test)]
+mod loom_tests;
+#[cfg(test)]
 mod tests;

@@ -1,9 +1,10 @@
 //! `xtask tidy`: the rules of the house that no compiler holds. Each is a function with a name; what it finds says what
 //! to do. Not style: that is rustfmt's and clippy's.
 //!
-//! Where to look first: [`RULES`]; then `tidy/sources.rs` (what code may say), `tidy/manifests.rs` (who may import whom)
-//! and `tidy/files.rs` (what every file must be).
+//! Where to look first: [`RULES`]; then `tidy/sources.rs` (what code may say), `tidy/manifests.rs` (who may import
+//! whom), `tidy/files.rs` (what every file must be) and `tidy/documents.rs` (what pages say of the tests).
 
+mod documents;
 mod files;
 mod lexer;
 mod manifests;
@@ -44,6 +45,7 @@ const RULES: &[Rule] = &[
     ("tests are not put aside", files::tests_are_not_put_aside),
     ("no path leaves the tree", files::no_path_leaves_the_tree),
     ("fixtures say where they come from", files::fixtures_say_where_they_come_from),
+    ("promises have tests", documents::promises_have_tests),
 ];
 
 /// This tool names what it looks for, so some rules pass over it.

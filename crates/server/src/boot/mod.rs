@@ -9,6 +9,7 @@ mod drain;
 mod first_run;
 mod handover;
 mod kept_key;
+mod leftovers;
 mod log;
 pub(crate) mod machine;
 mod service;
@@ -43,6 +44,7 @@ pub(crate) use self::configuration::USUAL_FILE;
 use self::configuration::{Configuration, FirstLook};
 use self::handover::Role;
 use self::handover::take::{Inheritance, Offered, Reign};
+use self::leftovers::Leftovers;
 use self::service::Activation;
 use self::storage::{DataLock, LockError, Storage, adopt_all};
 use crate::admin::{self, AdminState, CONTROL_SOCKET};
@@ -177,7 +179,13 @@ async fn start(
         (Err(LockError::InUse(_)), Other::Succeeded) => None,
         (Err(error), _) => return Err(StartError::Other(error.to_string())),
     };
-    let storage = Storage::open(&first_look.settings).await?;
+    let mut storage = Storage::open(&first_look.settings).await?;
+    let behind = storage.behind.take();
+    // There is a gateway that serves: it goes on until one comes that can take over everything.
+    if let (None, Some(behind)) = (&alone, &behind) {
+        let why = &behind.why;
+        return Err(StartError::Other(format!("the store does not take what another process left: {why}")));
+    }
     let Configuration { path, seen, loaded, written, catalogue } =
         first_look.with_catalogue_of(&storage).await?;
     let settings = loaded.config.clone();
@@ -194,9 +202,11 @@ async fn start(
     };
     let mut listeners = Listeners::bind(&settings, activation, inheritance.as_mut()).await?;
     let before = inheritance.map(|inheritance| inheritance.count(&engine));
+    let mut leftovers = Leftovers { behind, ..Leftovers::default() };
     if before.is_none() {
-        let outstanding = adopt_all(&storage.store, &data_dir, &storage.journal_directory).await;
-        engine.keys().expect(outstanding.map_err(|error| StartError::Other(error.to_string()))?);
+        let adoption = adopt_all(&storage.store, &data_dir, &storage.journal_directory).await;
+        leftovers.adoption = adoption.map_err(|error| StartError::Other(error.to_string()))?;
+        engine.keys().expect(leftovers.outstanding());
     }
     let first = first_run::prepare(&engine, &storage.store, &data_dir).await?;
     let spares = listeners.spares(&settings).map_err(|error| StartError::Other(error.to_string()))?;
@@ -210,6 +220,7 @@ async fn start(
     let reloader = Arc::new(Reloader::new(engine.clone(), path, written).having_seen(seen));
     let stop = CancellationToken::new();
     background::start(&engine, &reloader, settings.catalogue.listing_refresh, hangup, &stop);
+    leftovers.bring(&engine, &storage.store, &stop);
     banner::print(&addresses, &settings.server, &first);
     let wiring =
         Wiring { way, engine: engine.clone(), store: storage.store.clone(), reloader, settings, tls };

@@ -10,6 +10,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trunkline_domain::TenantScope;
@@ -84,13 +85,33 @@ pub(super) struct Storage {
     pub(super) journal: Journal,
     /// The journal's directory.
     pub(super) journal_directory: PathBuf,
+    /// What the store did not take of what the last process left. It stays in the journal.
+    pub(super) behind: Option<Behind>,
     draining: JoinHandle<()>,
     stop: CancellationToken,
 }
 
+/// What is in the journal and not in the store, from before the start. It counts as spent meanwhile, so it may not come
+/// into the store while sums are read there.
+pub(super) struct Behind {
+    /// Why.
+    pub(super) why: StoreError,
+    /// What it comes to.
+    pub(super) outstanding: Vec<Outstanding>,
+    begin: oneshot::Sender<()>,
+}
+
+impl Behind {
+    /// Has it brought into the store, from now on.
+    pub(super) fn begin(self) {
+        // Where nobody hears it the process is ending.
+        self.begin.send(()).unwrap_or_default();
+    }
+}
+
 impl Storage {
-    /// Opens both. What the process left that wrote this journal last is in the store when this returns, so that it
-    /// counts in budgets before anybody is admitted.
+    /// Opens both. What the process left that wrote this journal last is in the store when this returns, or `behind` says
+    /// what it comes to: so it counts in budgets before anybody is admitted.
     pub(super) async fn open(settings: &ConfigFile) -> Result<Self, StartError> {
         let (journal, journal_directory, recovered) =
             open_journal(settings).map_err(|error| StartError::Other(error.to_string()))?;
@@ -98,13 +119,26 @@ impl Storage {
             .await
             .map_err(|error| StartError::Other(error.to_string()))?;
         let store = Arc::new(store);
-        append(&*store, recovered).await.map_err(|error| {
-            StartError::Other(format!("the store does not take what the last process left: {error}"))
-        })?;
+        let taken = append(&*store, recovered).await;
+        let (begin, told) = oneshot::channel();
+        let behind = match taken {
+            Ok(()) => None,
+            Err(NotTaken { why, records }) => {
+                tracing::warn!(error = %why, records = records.len(), "the store does not take what the last process left; it waits in the journal");
+                let outstanding = records.iter().filter_map(expected).collect();
+                Some(Behind { why, outstanding, begin })
+            }
+        };
+        let waits = behind.is_some();
         let stop = CancellationToken::new();
         let draining = journal.drainer().run(store.clone(), stop.clone().cancelled_owned());
-        let draining = tokio::spawn(draining);
-        Ok(Self { store, journal, journal_directory, draining, stop })
+        let told = stop.clone().run_until_cancelled_owned(told);
+        let draining = tokio::spawn(async move {
+            if !waits || matches!(told.await, Some(Ok(()))) {
+                draining.await;
+            }
+        });
+        Ok(Self { store, journal, journal_directory, behind, draining, stop })
     }
 
     /// Ends the task and closes both. What is not in the store stays in the journal.
@@ -141,21 +175,34 @@ pub(crate) enum AdoptError {
     Stopping,
 }
 
-/// Brings into the store what processes have left that are gone, and says what those can still come to that finish their
-/// streams. `own` is the journal of this process.
-pub(crate) async fn adopt_all(
-    store: &Store,
-    data_dir: &Path,
-    own: &Path,
-) -> Result<Vec<Outstanding>, AdoptError> {
-    let mut outstanding = Vec::new();
+/// What became of what other processes have left.
+#[derive(Default)]
+pub(crate) struct Adoption {
+    /// What those can still come to that finish their streams.
+    pub(crate) running: Vec<Outstanding>,
+    /// Journals of processes that are gone which the store did not take.
+    pub(crate) waiting: Vec<(PathBuf, AdoptError)>,
+    /// What they come to.
+    pub(crate) outstanding: Vec<Outstanding>,
+}
+
+/// Brings into the store what processes have left that are gone. `own` is the journal of this process.
+pub(crate) async fn adopt_all(store: &Store, data_dir: &Path, own: &Path) -> Result<Adoption, AdoptError> {
+    let mut adoption = Adoption::default();
     for directory in journals(data_dir).filter(|directory| directory != own && directory.exists()) {
-        if adopt(store, &directory).await? == Adopted::StillWritten {
-            let records = read_outstanding(&directory)?;
-            outstanding.extend(records.iter().filter_map(expected));
-        }
+        let adopted = adopt(store, &directory).await;
+        let outstanding = match adopted {
+            Ok(Adopted::Gone) => continue,
+            Ok(Adopted::StillWritten) => &mut adoption.running,
+            Err(error @ AdoptError::Store { .. }) => {
+                adoption.waiting.push((directory.clone(), error));
+                &mut adoption.outstanding
+            }
+            Err(error) => return Err(error),
+        };
+        outstanding.extend(read_outstanding(&directory)?.iter().filter_map(expected));
     }
-    Ok(outstanding)
+    Ok(adoption)
 }
 
 fn expected(record: &LedgerRecord) -> Option<Outstanding> {
@@ -182,7 +229,7 @@ pub(crate) async fn adopt(store: &Store, directory: &Path) -> Result<Adopted, Ad
     };
     append(store, std::mem::take(&mut orphan.recovered))
         .await
-        .map_err(|source| AdoptError::Store { directory: directory.to_owned(), source })?;
+        .map_err(|NotTaken { why, .. }| AdoptError::Store { directory: directory.to_owned(), source: why })?;
     orphan.delete().map_err(|source| AdoptError::Delete { directory: directory.to_owned(), source })?;
     Ok(Adopted::Gone)
 }
@@ -223,7 +270,13 @@ fn journal_options(settings: &ConfigFile) -> JournalOptions {
     }
 }
 
-async fn append(store: &dyn LedgerStore, recovered: Recovered) -> Result<(), StoreError> {
+/// What the store did not take, and why.
+struct NotTaken {
+    why: StoreError,
+    records: Vec<LedgerRecord>,
+}
+
+async fn append(store: &dyn LedgerStore, recovered: Recovered) -> Result<(), NotTaken> {
     let Recovered { records, dropped_bytes } = recovered;
     if records.is_empty() {
         return Ok(());
@@ -235,8 +288,12 @@ async fn append(store: &dyn LedgerStore, recovered: Recovered) -> Result<(), Sto
         dropped_bytes,
         "taking over what the last process left"
     );
-    for batch in records.chunks(BATCH_RECORDS) {
-        store.append(TenantScope::Installation, batch).await?;
+    let mut batches = records.chunks(BATCH_RECORDS);
+    while let Some(batch) = batches.next() {
+        if let Err(why) = store.append(TenantScope::Installation, batch).await {
+            let records = std::iter::once(batch).chain(batches).flatten().cloned().collect();
+            return Err(NotTaken { why, records });
+        }
     }
     Ok(())
 }

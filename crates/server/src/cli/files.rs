@@ -76,7 +76,10 @@ impl Files {
         let draining = tokio::spawn(journal.drainer().run(store.clone(), std::future::pending()));
         journal.flush(DRAIN_DEADLINE).await.map_err(|error| failed(&error))?;
 
-        adopt_all(&store, data_dir, &own).await.map_err(|error| failed(&error))?;
+        let adopted = adopt_all(&store, data_dir, &own).await.map_err(|error| failed(&error))?;
+        if let Some((_, error)) = adopted.waiting.first() {
+            return Err(failed(error).into());
+        }
         let catalogue = Arc::new(world::catalogue(Some(&store), &settings).await?);
         let loaded = world::without_secrets(place, &catalogue)?;
         let configurator = Arc::new(world::configurator(loaded, catalogue));

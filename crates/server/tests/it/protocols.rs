@@ -53,7 +53,7 @@ async fn http2_is_spoken_with_prior_knowledge() {
 }
 
 /// A self-signed certificate for 127.0.0.1, written where a configuration finds it; its DER.
-fn certificate(directory: &Path) -> rustls_pki_types::CertificateDer<'static> {
+pub(crate) fn certificate(directory: &Path) -> rustls_pki_types::CertificateDer<'static> {
     let key = KeyPair::generate().unwrap();
     let certificate =
         CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().self_signed(&key).unwrap();
@@ -63,7 +63,7 @@ fn certificate(directory: &Path) -> rustls_pki_types::CertificateDer<'static> {
 }
 
 /// A connection that trusts exactly one certificate.
-async fn tls(
+pub(crate) async fn tls(
     gateway: &Gateway,
     trusted: &rustls_pki_types::CertificateDer<'static>,
     protocol: &str,
@@ -103,7 +103,7 @@ async fn tls_speaks_both_versions_and_takes_a_new_certificate_but_not_a_broken_o
 }
 
 /// Flags that leave it to the configuration where callers connect.
-const AS_CONFIGURED: [&str; 2] = ["--data-dir", "data"];
+pub(crate) const AS_CONFIGURED: [&str; 2] = ["--data-dir", "data"];
 
 #[tokio::test]
 async fn a_unix_socket_is_its_owners_and_replaces_a_stale_one() {

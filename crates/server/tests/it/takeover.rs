@@ -1,5 +1,6 @@
 //! A gateway that takes over from another while requests are under way: nobody is refused, nothing is counted twice.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use http::{Method, Request};
@@ -13,7 +14,8 @@ use tokio::net::{TcpStream, UnixStream};
 use trunkline_testkit::fake_provider::Script;
 use trunkline_testkit::fake_provider::script::{After, Answer, End};
 
-use super::support::{Fake, Gateway, USUAL, chat, read, streamed, until};
+use super::protocols::{AS_CONFIGURED, certificate, tls};
+use super::support::{Fake, Gateway, USUAL, begin, chat, directory, exchange, read, streamed, until};
 
 const CHAT: &str = "/v1/chat/completions";
 /// What a request costs, whatever it says.
@@ -189,7 +191,7 @@ async fn a_successor_that_fails_is_not_noticed() {
     successor.read_exact(&mut [0; 64]).await.unwrap();
     let waiting = tokio::spawn({
         let (address, request) = (gateway.address(), post(&gateway));
-        async move { super::support::exchange(TcpStream::connect(address).await.unwrap(), request).await }
+        async move { exchange(TcpStream::connect(address).await.unwrap(), request).await }
     });
     drop(successor);
     assert_eq!(waiting.await.unwrap().status, 200, "it waited");
@@ -224,4 +226,65 @@ async fn a_process_that_was_succeeded_still_heeds_signals() {
     assert!(stream.read_to_end(&mut Vec::new()).await.is_ok(), "cut");
     tokio::time::timeout(Duration::from_secs(30), first.ended()).await.unwrap();
     assert_eq!(second.post(CHAT, &chat("sandbox/echo-small")).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_stream_over_tls_goes_on_while_the_gateway_is_replaced() {
+    let fake = Fake::with(&[slowly()]).await;
+    let tls_files = "[server.tls]\ncertificate = \"certificate.pem\"\nkey = \"key.pem\"\n";
+    let directory = directory(&(fixed(&fake) + tls_files));
+    let trusted = certificate(directory.path());
+    let mut first = Gateway::start_in(&directory, &USUAL);
+    let request = first.request(Method::POST, CHAT).header("content-type", "application/json");
+    let request = request.body(Full::from(streamed("acme/m").to_string())).unwrap();
+    let stream = begin(tls(&first, &trusted, "http/1.1").await.unwrap(), request).await;
+    let second = first.succeeded();
+    assert_eq!(second.listen, first.listen);
+    let answer = exchange(tls(&second, &trusted, "http/1.1").await.unwrap(), post(&second)).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let answer = read(stream).await;
+    assert_eq!(answer.streamed_text(), "Hello from the fake provider. It counts its words.");
+    assert!(answer.body.trim_end().ends_with("data: [DONE]"), "{answer:?}");
+    assert!(first.ended().await.success());
+}
+
+#[tokio::test]
+async fn a_unix_socket_is_handed_over_with_whoever_waits_at_it() {
+    let fake = Fake::with(&[slowly()]).await;
+    let server = "[server]\nlisten = \"unix:gateway.sock\"\nadmin_listen = \"127.0.0.1:0\"\n\n";
+    let directory = directory(&(server.to_owned() + &fixed(&fake)));
+    let mut first = Gateway::start_in(&directory, &AS_CONFIGURED);
+    let path = directory.path().join("gateway.sock");
+    let file = std::fs::metadata(&path).unwrap().ino();
+    let connect = || UnixStream::connect(&path);
+    let request = first.request(Method::POST, CHAT).header("content-type", "application/json");
+    let request = request.body(Full::from(streamed("acme/m").to_string())).unwrap();
+    let stream = begin(connect().await.unwrap(), request).await;
+    let flags = [AS_CONFIGURED.as_slice(), &["--takeover"]].concat();
+    let mut second = Gateway::start_in(&directory, &flags);
+    second.key.clone_from(&first.key);
+    assert_eq!(exchange(connect().await.unwrap(), post(&second)).await.status, 200);
+    assert!(read(stream).await.body.trim_end().ends_with("data: [DONE]"));
+    assert!(first.ended().await.success());
+    // The one that ends leaves the other's socket where it is.
+    assert_eq!(std::fs::metadata(&path).unwrap().ino(), file);
+    assert_eq!(exchange(connect().await.unwrap(), post(&second)).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_needs_a_hold_is_refused_where_the_successor_is_gone() {
+    let fake = Fake::with(&[Script::default(), slowly().ending(End::Stall(After::Pieces(3)))]).await;
+    let key = json!({ "name": "two", "budgets": [{ "limit_usd": "0.02" }] });
+    let first = gateway(&fake, &key).await;
+    let stream = TcpStream::connect(first.address()).await.unwrap();
+    let (mut kept, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(async move { connection.await.ok() });
+    assert_eq!(read(kept.send_request(post(&first)).await.unwrap()).await.status, 200);
+    let _stream = first.begin(CHAT, &streamed("acme/m")).await;
+    let mut second = first.succeeded();
+    second.signal(Signal::KILL);
+    second.ended().await;
+    let answer = read(kept.send_request(post(&first)).await.unwrap()).await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "shutting_down"), "{answer:?}");
+    assert_eq!(fake.provider.log().iter().filter(|seen| seen.method == "POST").count(), 2);
 }

@@ -292,6 +292,24 @@ fn a_fixture_says_where_it_comes_from() {
 }
 
 #[test]
+fn a_promise_has_a_test_and_the_test_is_there() {
+    let page = "docs/concepts/failure-modes.md";
+    let code = (
+        "crates/a/tests/it/b.rs",
+        "//! A.\n\n#[tokio::test]\nasync fn it_is_kept_by_this() {}\n\nfn it_is_no_test() {}\n",
+    );
+    let rows = |last: &str| format!("| What | Test |\n|---|---|\n| a | {last} |\n");
+    let check = |last: &str| found([code, (page, &rows(last))]);
+    assert!(check("`it_is_kept_by_this`, of `a_file.rs`").is_empty());
+    let broken = [format!("{page}:3: promises have tests")];
+    for last in ["", "`it_is_gone_by_now`", "`it_is_no_test`", "`it_is_kept_by_this`, `it_is_gone_by_now`"] {
+        assert_eq!(check(last), broken, "{last}");
+    }
+    let map = found([code, ("ARCHITECTURE.md", &(rows("floors") + "\n" + &rows("`it_is_gone_by_now`")))]);
+    assert_eq!(map, ["ARCHITECTURE.md:7: promises have tests"]);
+}
+
+#[test]
 fn the_project_is_tidy() {
     if let Err(report) = run() {
         panic!("{report}");

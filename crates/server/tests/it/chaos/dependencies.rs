@@ -23,8 +23,9 @@ use trunkline_testkit::fake_provider::{Certificate, FakeProvider, Script, Setup,
 use super::cases::account;
 use super::table::Table;
 use super::{SEED, is_full, keep};
+use crate::small_disk::SmallDisk;
 use crate::support::{USUAL, chat, serve, streamed};
-use double::{Clock, Frozen, SmallDisk};
+use double::{Clock, Frozen};
 use scene::{Asked, CHAT, Expected, Scene, WARM, patient};
 
 /// Kills, in the short form and in the long one.
