@@ -48,6 +48,8 @@ pub enum Cause {
     Overloaded,
     /// The deployment names a model or path the provider does not have.
     ModelNotFound,
+    /// This request alone is above what the provider account may use in a minute: no wait cures it, and smaller ones pass.
+    RequestOverLimit,
     /// A server error.
     ServerError,
     /// An answer that is not the protocol: wrong content type, garbage, truncated JSON, a redirect.
@@ -90,7 +92,7 @@ pub enum CauseClass {
     Credential,
     /// This credential or provider, for a while.
     Capacity,
-    /// This deployment is configured wrongly.
+    /// This deployment: what it names, or what its account may ask.
     Target,
     /// The provider.
     Provider,
@@ -112,6 +114,7 @@ impl Cause {
         Self::RateLimited,
         Self::Overloaded,
         Self::ModelNotFound,
+        Self::RequestOverLimit,
         Self::ServerError,
         Self::Malformed,
         Self::Cut,
@@ -135,7 +138,7 @@ impl Cause {
             Self::InvalidRequest | Self::ContextTooLong | Self::ContentBlocked => CauseClass::Caller,
             Self::Unauthorized | Self::Forbidden | Self::CreditsExhausted => CauseClass::Credential,
             Self::RateLimited | Self::Overloaded => CauseClass::Capacity,
-            Self::ModelNotFound => CauseClass::Target,
+            Self::ModelNotFound | Self::RequestOverLimit => CauseClass::Target,
             Self::ServerError
             | Self::Malformed
             | Self::Cut
@@ -165,6 +168,7 @@ impl Cause {
             Self::RateLimited => "rate_limited",
             Self::Overloaded => "overloaded",
             Self::ModelNotFound => "model_not_found",
+            Self::RequestOverLimit => "request_over_limit",
             Self::ServerError => "server_error",
             Self::Malformed => "malformed",
             Self::Cut => "cut",
@@ -217,6 +221,7 @@ impl Cause {
             | Self::RateLimited
             | Self::Overloaded
             | Self::ModelNotFound
+            | Self::RequestOverLimit
             | Self::ServerError
             | Self::DnsFailed
             | Self::ConnectFailed
@@ -228,7 +233,9 @@ impl Cause {
     /// The public error when this was the last attempt's cause.
     pub const fn error_kind(self) -> ErrorKind {
         match self {
-            Self::InvalidRequest | Self::ContextTooLong | Self::ContentBlocked => ErrorKind::UpstreamRejected,
+            Self::InvalidRequest | Self::ContextTooLong | Self::ContentBlocked | Self::RequestOverLimit => {
+                ErrorKind::UpstreamRejected
+            }
             Self::Unauthorized | Self::Forbidden | Self::CreditsExhausted | Self::ModelNotFound => {
                 ErrorKind::UpstreamAuth
             }
