@@ -48,6 +48,8 @@ pub enum Cause {
     Overloaded,
     /// The deployment names a model or path the provider does not have.
     ModelNotFound,
+    /// This request alone is above what the provider account may use in a minute: no wait cures it, and smaller ones pass.
+    RequestOverLimit,
     /// A server error.
     ServerError,
     /// An answer that is not the protocol: wrong content type, garbage, truncated JSON, a redirect.
@@ -92,7 +94,7 @@ pub enum CauseClass {
     Credential,
     /// This credential or provider, for a while.
     Capacity,
-    /// This deployment is configured wrongly.
+    /// This deployment: what it names, or what its account may ask.
     Target,
     /// The provider.
     Provider,
@@ -116,6 +118,7 @@ impl Cause {
         Self::RateLimited,
         Self::Overloaded,
         Self::ModelNotFound,
+        Self::RequestOverLimit,
         Self::ServerError,
         Self::Malformed,
         Self::Cut,
@@ -140,7 +143,7 @@ impl Cause {
             Self::InvalidRequest | Self::ContextTooLong | Self::ContentBlocked => CauseClass::Caller,
             Self::Unauthorized | Self::Forbidden | Self::CreditsExhausted => CauseClass::Credential,
             Self::RateLimited | Self::Overloaded => CauseClass::Capacity,
-            Self::ModelNotFound => CauseClass::Target,
+            Self::ModelNotFound | Self::RequestOverLimit => CauseClass::Target,
             Self::ServerError
             | Self::Malformed
             | Self::Cut
@@ -171,6 +174,7 @@ impl Cause {
             Self::RateLimited => "rate_limited",
             Self::Overloaded => "overloaded",
             Self::ModelNotFound => "model_not_found",
+            Self::RequestOverLimit => "request_over_limit",
             Self::ServerError => "server_error",
             Self::Malformed => "malformed",
             Self::Cut => "cut",
@@ -226,6 +230,7 @@ impl Cause {
             | Self::RateLimited
             | Self::Overloaded
             | Self::ModelNotFound
+            | Self::RequestOverLimit
             | Self::ServerError
             | Self::DnsFailed
             | Self::ConnectFailed
@@ -237,7 +242,9 @@ impl Cause {
     /// The public error when this was the last attempt's cause.
     pub const fn error_kind(self) -> ErrorKind {
         match self {
-            Self::InvalidRequest | Self::ContextTooLong | Self::ContentBlocked => ErrorKind::UpstreamRejected,
+            Self::InvalidRequest | Self::ContextTooLong | Self::ContentBlocked | Self::RequestOverLimit => {
+                ErrorKind::UpstreamRejected
+            }
             Self::Unauthorized | Self::Forbidden | Self::CreditsExhausted | Self::ModelNotFound => {
                 ErrorKind::UpstreamAuth
             }

@@ -280,6 +280,7 @@ impl Walk {
             | Cause::Forbidden
             | Cause::CreditsExhausted
             | Cause::ModelNotFound
+            | Cause::RequestOverLimit
             | Cause::Malformed
             | Cause::TlsFailed
             | Cause::ConnectTimeout

@@ -139,6 +139,8 @@ impl Breaker {
         self.released(&mut { pass });
         match error.cause.class() {
             CauseClass::Caller | CauseClass::Answer | CauseClass::Policy => return false,
+            // Smaller requests pass.
+            CauseClass::Target if error.cause == Cause::RequestOverLimit => return false,
             CauseClass::Credential => self.bar(now_ms, Duration::from_millis(REFUSED_MS), error),
             CauseClass::Capacity if error.cause == Cause::RateLimited || error.retry_after.is_some() => {
                 self.bar(now_ms, Duration::from_millis(RATE_LIMITED_MS), error);
@@ -286,6 +288,15 @@ mod tests {
         let breaker = Breaker::default();
         for _ in 0..100 {
             breaker.failed(1_000, ONE, &error(Cause::InvalidRequest, None));
+        }
+        assert_eq!(breaker.standing(1_001), Standing::Healthy);
+    }
+
+    #[test]
+    fn a_request_too_large_for_its_limit_bars_no_smaller_one() {
+        let breaker = Breaker::default();
+        for _ in 0..100 {
+            breaker.failed(1_000, ONE, &error(Cause::RequestOverLimit, Some(7)));
         }
         assert_eq!(breaker.standing(1_001), Standing::Healthy);
     }

@@ -212,6 +212,28 @@ async fn fallback_models_are_tried_when_the_first_has_too_small_a_window() {
 }
 
 #[tokio::test]
+async fn a_request_too_large_for_one_accounts_minute_was_waited_for_and_the_account_rested() {
+    let rig = Rig::new(TWO_ACCOUNTS).await;
+    let words =
+        "Request too large for m-1 in organization o on tokens per min (TPM): Limit 10, Requested 20.";
+    let refusal = || Script::error(429, "tokens", Some("rate_limit_exceeded"), words);
+    rig.provider("east").push(refusal());
+    let causes = async |body: &str| -> Vec<_> {
+        let seen = rig.chat(body).await.unwrap();
+        rig.rows_of(seen.request).await.iter().map(|row| row.settlement.cause).collect()
+    };
+    // Elsewhere there may be room for it, and there is for smaller ones.
+    let body = r#"{"model":"east/m-1","models":["west/m-2"],"messages":[{"role":"user","content":"x"}]}"#;
+    assert_eq!(causes(body).await, [Some(Cause::RequestOverLimit), None]);
+    assert_eq!(causes(&ask("east/m-1")).await, [None]);
+    // With nowhere to go it is refused, not tried again.
+    rig.provider("east").push(refusal());
+    let error = rig.chat(&ask("east/m-1")).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::UpstreamRejected);
+    assert_eq!(rig.provider("east").log().len(), 3);
+}
+
+#[tokio::test]
 async fn a_credential_repeated_by_its_provider_does_not_get_through() {
     let rig = Rig::new(TWO_ACCOUNTS).await;
     let words = "Bad request near provider-key-canary in field";

@@ -3,10 +3,10 @@
 
 use trunkline_domain::attempt::Cause::{
     self, ContentBlocked, ContextTooLong, CreditsExhausted, Forbidden, InvalidRequest, ModelNotFound,
-    Overloaded, RateLimited, ServerError, Unauthorized,
+    Overloaded, RateLimited, RequestOverLimit, ServerError, Unauthorized,
 };
 
-use super::rule::Says::{Code, Start, Within};
+use super::rule::Says::{Code, Start, StartAnd, Within};
 use super::rule::{Rule, rule};
 
 const ALIYUN: &str = "https://help.aliyun.com/en/model-studio/error-code";
@@ -20,6 +20,12 @@ const RETRIES: &str = "https://www.developersdigest.tech/blog/ai-api-rate-limit-
 
 /// Words, what they mean, and where that was read. The first row that matches decides.
 pub(super) const WORDS: &[Rule] = &[
+    // Too large for any minute, whatever its code: OpenAI (429) and Groq (413) call it a rate limit, and no wait cures it.
+    rule(
+        StartAnd("request too large for", "on tokens per min"),
+        RequestOverLimit,
+        "https://github.com/TheR1D/shell_gpt/issues/653",
+    ),
     // Too long a prompt, by its code.
     rule(Code("context_length_exceeded"), ContextTooLong, "https://github.com/rahul2002m/ChatPDF/issues/6"),
     rule(Code("exceed_context_size_error"), ContextTooLong, LLAMA_CPP),

@@ -100,6 +100,13 @@ fn words_say_more_than_a_status() {
         (400, "", "unknown_model", "invalid_request_error", Cause::ModelNotFound),
         (404, "", "model_not_found", "invalid_request_error", Cause::ModelNotFound),
         (413, "", "rate_limit_exceeded", "tokens", Cause::RateLimited),
+        (
+            429,
+            "Request too large for m in organization o on tokens per min (TPM): Limit 10, Requested 20.",
+            "rate_limit_exceeded",
+            "tokens",
+            Cause::RequestOverLimit,
+        ),
         (429, "", "rate_limit_exceeded", "requests", Cause::RateLimited),
         (
             429,

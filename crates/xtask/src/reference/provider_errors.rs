@@ -75,6 +75,10 @@ const SAID: &[(Cause, &str)] = &[
         "Others are tried; the breaker counts it, and the credential rests where the provider names a wait.",
     ),
     (Cause::ModelNotFound, TRIED),
+    (
+        Cause::RequestOverLimit,
+        "Others are tried; no breaker counts it, no credential rests and nothing is waited for: smaller requests pass.",
+    ),
     (Cause::ServerError, TRIED),
 ];
 
