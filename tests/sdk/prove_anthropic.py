@@ -4,8 +4,6 @@ fake, it would accept from Anthropic, and what the fake refuses, it refuses in A
 Run by `run`, which has built the fake provider and installed the client.
 """
 
-import json
-import subprocess
 import sys
 from contextlib import contextmanager
 
@@ -13,19 +11,8 @@ import anthropic
 import httpx2
 import pydantic
 from checks import named, raises, run
-from environment import program
+from proving import KEY, MESSAGES, MODEL, SCHEMA, TEXT, THOUGHT, each_refused, fake
 
-KEY = "sk-fake"
-MODEL = "fake-model"
-TEXT = "Hello from the fake provider. It counts its words."
-THOUGHT = "The words must be counted first."
-MESSAGES = [{"role": "user", "content": "What is the weather?"}]
-SCHEMA = {
-    "type": "object",
-    "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
-    "required": ["city", "days"],
-    "additionalProperties": False,
-}
 TOOLS = [{"name": name, "input_schema": SCHEMA} for name in ("get_weather", "get_news")]
 INPUT = {"city": "some words", "days": 1}
 THINKING = {"type": "enabled", "budget_tokens": 1024}
@@ -35,16 +22,10 @@ PIXEL = {"type": "image", "source": {"type": "base64", "media_type": "image/png"
 @contextmanager
 def provider(**setup):
     """A client of a fresh fake provider."""
-    setup = {"key": KEY, "caller": "anyone", "models": [MODEL], **setup}
-    process = subprocess.Popen([program("fake-provider"), json.dumps(setup)], stdout=subprocess.PIPE, text=True)
-    try:
-        base_url = json.loads(process.stdout.readline())["base_url"].removesuffix("/v1")
-        with anthropic.Anthropic(base_url=base_url, api_key=KEY, max_retries=0, timeout=10) as client:
-            yield client
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+    with fake(**setup) as root, anthropic.Anthropic(
+        base_url=root, api_key=KEY, max_retries=0, timeout=10
+    ) as client:
+        yield client
 
 
 def ask(client, **more):
@@ -209,11 +190,7 @@ def refuses(client, change, words):
 
 def check_what_the_real_one_refuses_is_refused():
     with provider() as client:
-        for name, (change, words) in REFUSED.items():
-            try:
-                refuses(client, change, words)
-            except AssertionError as error:
-                raise AssertionError(f"{name}: {error}") from error
+        each_refused(REFUSED, lambda change, words: refuses(client, change, words))
 
 
 def check_errors():

@@ -16,25 +16,23 @@ from proving import (
     ARGUMENTS,
     BREAKING,
     CUT,
+    FUNCTIONS,
     KEY,
     LIMITED,
+    MESSAGES,
     MODEL,
     OVERLOADED,
     PIXEL,
-    QUESTION,
     SCHEMA,
     TEXT,
     THOUGHT,
     TOOLS,
     each_refused,
     fake,
+    turns,
     without_absent,
 )
 
-MESSAGES = [{"role": "user", "content": QUESTION}]
-OFFERED = [
-    {"type": "function", "function": {"name": name, "description": "Does it.", "parameters": SCHEMA}} for name in TOOLS
-]
 THINKING = {"type": "enabled", "token_budget": 100}
 ONCE = {"max_retries": 0}
 
@@ -114,14 +112,14 @@ def check_text():
 
 def check_tools_and_their_results():
     with provider() as client:
-        for heard in both(client, tools=OFFERED, tool_choice="REQUIRED"):
+        for heard in both(client, tools=FUNCTIONS, tool_choice="REQUIRED"):
             assert heard.calls == [(name, ARGUMENTS) for name in TOOLS]
             assert (heard.finish, heard.text, heard.plan) == ("TOOL_CALL", "", "")
-        for heard in both(client, tools=OFFERED, tool_choice="REQUIRED", thinking=THINKING):
+        for heard in both(client, tools=FUNCTIONS, tool_choice="REQUIRED", thinking=THINKING):
             assert heard.plan == THOUGHT and len(heard.calls) == 2
-        turn = ask(client, tools=OFFERED, tool_choice="REQUIRED", thinking=THINKING).message
+        turn = ask(client, tools=FUNCTIONS, tool_choice="REQUIRED", thinking=THINKING).message
         results = [{"role": "tool", "tool_call_id": call.id, "content": "sunny"} for call in turn.tool_calls]
-        for heard in both(client, messages=[*MESSAGES, turn, *results], tools=OFFERED):
+        for heard in both(client, messages=[*MESSAGES, turn, *results], tools=FUNCTIONS):
             assert heard.text == TEXT
 
 
@@ -133,10 +131,6 @@ def check_thoughts_and_formats():
         assert Heard(ask(client, messages=[*MESSAGES, turn, *MESSAGES])).text == TEXT
         for heard in both(client, response_format={"type": "json_object", "json_schema": SCHEMA}):
             assert json.loads(heard.text) == ARGUMENTS
-
-
-def turns(*more):
-    return {"messages": [*MESSAGES, *more]}
 
 
 CALL = {
@@ -171,7 +165,7 @@ REFUSED = {
     ),
     "a result without its call": (turns(RESULT), 400, "tool_call_id 'a' is of no call before it"),
     "a result too many": (turns(CALL, RESULT, RESULT), 400, "tool_call_id 'a' is of no call before it"),
-    "another choice": ({"tools": OFFERED, "tool_choice": "AUTO"}, 400, "should be one of REQUIRED, NONE"),
+    "another choice": ({"tools": FUNCTIONS, "tool_choice": "AUTO"}, 400, "should be one of REQUIRED, NONE"),
     "a choice of none": ({"tool_choice": "REQUIRED"}, 400, "tool_choice REQUIRED needs tools"),
     "both penalties": (
         {"frequency_penalty": 0.5, "presence_penalty": 0.5},

@@ -5,18 +5,13 @@ Run by `run`, which has built the fake provider and installed the client.
 """
 
 import json
-import subprocess
 import sys
 from contextlib import contextmanager
 
 import openai
 from checks import named, raises, run
-from environment import program
+from proving import KEY, MESSAGES, MODEL, TEXT, fake
 
-KEY = "sk-fake"
-MODEL = "fake-model"
-TEXT = "Hello from the fake provider. It counts its words."
-MESSAGES = [{"role": "user", "content": "What is the weather?"}]
 TOOLS = [
     {
         "type": "function",
@@ -35,15 +30,10 @@ TOOLS = [
 @contextmanager
 def provider(**setup):
     """A client of a fresh fake provider."""
-    setup = {"key": KEY, "caller": "anyone", "models": [MODEL], **setup}
-    process = subprocess.Popen([program("fake-provider"), json.dumps(setup)], stdout=subprocess.PIPE, text=True)
-    try:
-        base_url = json.loads(process.stdout.readline())["base_url"]
-        with openai.OpenAI(base_url=base_url, api_key=KEY, max_retries=0, timeout=10) as client:
-            yield client
-    finally:
-        process.kill()
-        process.wait()
+    with fake(**setup) as root, openai.OpenAI(
+        base_url=f"{root}/v1", api_key=KEY, max_retries=0, timeout=10
+    ) as client:
+        yield client
 
 
 def check_chat():

@@ -5,21 +5,17 @@ Run by `run`, which has built the fake provider and installed the client.
 """
 
 import json
-import subprocess
 import sys
 from contextlib import contextmanager
 
 import httpx2
 import pydantic
 from checks import named, raises, run
-from environment import program
 from google import genai
 from google.genai import errors, types
+from proving import KEY, TEXT, THOUGHT, fake
 
-KEY = "sk-fake"
 MODEL = "gemini-3-fake"
-TEXT = "Hello from the fake provider. It counts its words."
-THOUGHT = "The words must be counted first."
 QUESTION = types.UserContent(parts=[types.Part(text="What is the weather?")])
 SCHEMA = {
     "type": "object",
@@ -46,14 +42,8 @@ THINKING = types.ThinkingConfig(include_thoughts=True, thinking_level="low")
 @contextmanager
 def provider(**setup):
     """A client of a fresh fake provider."""
-    setup = {"key": KEY, "caller": "anyone", "models": [MODEL], **setup}
-    process = subprocess.Popen([program("fake-provider"), json.dumps(setup)], stdout=subprocess.PIPE, text=True)
-    try:
-        yield client(f"http://127.0.0.1:{json.loads(process.stdout.readline())['port']}")
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+    with fake(**{"models": [MODEL], **setup}) as root:
+        yield client(root)
 
 
 def client(base_url, key=KEY):

@@ -16,24 +16,21 @@ from proving import (
     ARGUMENTS,
     BREAKING,
     CUT,
+    FUNCTIONS,
     KEY,
     LIMITED,
+    MESSAGES,
     MODEL,
     OVERLOADED,
     PIXEL,
-    QUESTION,
     SCHEMA,
     TEXT,
     TOOLS,
     each_refused,
     fake,
+    turns,
     without_absent,
 )
-
-MESSAGES = [{"role": "user", "content": QUESTION}]
-OFFERED = [
-    {"type": "function", "function": {"name": name, "description": "Does it.", "parameters": SCHEMA}} for name in TOOLS
-]
 
 
 @contextmanager
@@ -92,16 +89,16 @@ def check_text():
 def check_tools_and_their_results():
     with provider() as (client, _):
         for choice in ("any", "required"):
-            for text, calls, finish, _ in both(client, tools=OFFERED, tool_choice=choice):
+            for text, calls, finish, _ in both(client, tools=FUNCTIONS, tool_choice=choice):
                 assert calls == [(name, ARGUMENTS) for name in TOOLS] and (text, finish) == ("", "tool_calls")
         one = {"type": "function", "function": {"name": TOOLS[1]}}
-        for _, calls, *_ in both(client, tools=OFFERED, tool_choice=one):
+        for _, calls, *_ in both(client, tools=FUNCTIONS, tool_choice=one):
             assert calls == [(TOOLS[1], ARGUMENTS)]
-        for _, calls, *_ in both(client, tools=OFFERED, tool_choice="any", parallel_tool_calls=False):
+        for _, calls, *_ in both(client, tools=FUNCTIONS, tool_choice="any", parallel_tool_calls=False):
             assert len(calls) == 1
-        turn = ask(client, tools=OFFERED, tool_choice="any").choices[0].message
+        turn = ask(client, tools=FUNCTIONS, tool_choice="any").choices[0].message
         results = [{"role": "tool", "tool_call_id": call.id, "content": "sunny"} for call in turn.tool_calls]
-        for text, *_ in both(client, messages=[*MESSAGES, turn, *results], tools=OFFERED):
+        for text, *_ in both(client, messages=[*MESSAGES, turn, *results], tools=FUNCTIONS):
             assert text == TEXT
 
 
@@ -114,10 +111,6 @@ def check_formats_and_an_answer_that_is_begun():
         turns = [*MESSAGES, {"role": "assistant", "content": "Hello from", "prefix": True}]
         for text, *_ in both(client, messages=turns):
             assert text == TEXT.removeprefix("Hello from")
-
-
-def turns(*more):
-    return {"messages": [*MESSAGES, *more]}
 
 
 ID = "a1B2c3D4e"

@@ -16,25 +16,23 @@ from proving import (
     ARGUMENTS,
     BREAKING,
     CUT,
+    FUNCTIONS,
     KEY,
     LIMITED,
+    MESSAGES,
     MODEL,
     OVERLOADED,
     PIXEL,
-    QUESTION,
     SCHEMA,
     TEXT,
     THOUGHT,
     TOOLS,
     each_refused,
     fake,
+    turns,
     without_absent,
 )
 
-MESSAGES = [{"role": "user", "content": QUESTION}]
-OFFERED = [
-    {"type": "function", "function": {"name": name, "description": "Does it.", "parameters": SCHEMA}} for name in TOOLS
-]
 CALLING = {"body": {"answer": {"calls": [{"name": name, "arguments": ARGUMENTS} for name in TOOLS], "at_once": 2}}}
 
 
@@ -82,14 +80,14 @@ def check_text():
 
 def check_tools_and_their_results():
     with provider(otherwise=[CALLING]) as client:
-        for _, _, calls, last in both(client, tools=OFFERED):
+        for _, _, calls, last in both(client, tools=FUNCTIONS):
             assert calls == [(name, ARGUMENTS) for name in TOOLS] and last.done_reason == "stop"
-        answer = ask(client, tools=OFFERED).message
+        answer = ask(client, tools=FUNCTIONS).message
         results = [{"role": "tool", "content": "sunny", "tool_name": name} for name in TOOLS]
-        assert ask(client, messages=[*MESSAGES, answer, *results], tools=OFFERED).message.content == TEXT
+        assert ask(client, messages=[*MESSAGES, answer, *results], tools=FUNCTIONS).message.content == TEXT
         # One at a time: the second is called once the first has its result.
         one = [*MESSAGES, {**answer.model_dump(), "tool_calls": answer.tool_calls[:1]}, results[0]]
-        (call,) = ask(client, messages=one, tools=OFFERED).message.tool_calls
+        (call,) = ask(client, messages=one, tools=FUNCTIONS).message.tool_calls
         assert call.function.name == TOOLS[1]
         assert ask(client).message.tool_calls is None
 
@@ -111,10 +109,6 @@ def check_an_answer_that_is_begun():
     with provider(otherwise=[goes_on]) as client:
         turns = [*MESSAGES, {"role": "assistant", "content": "Hello from"}]
         assert ask(client, messages=turns).message.content == TEXT.removeprefix("Hello from")
-
-
-def turns(*more):
-    return {"messages": [*MESSAGES, *more]}
 
 
 CALL = {"role": "assistant", "tool_calls": [{"function": {"name": "get_weather", "arguments": {}}}]}

@@ -20,6 +20,11 @@ SCHEMA = {
     "additionalProperties": False,
 }
 TOOLS = ("get_weather", "get_news")
+MESSAGES = [{"role": "user", "content": QUESTION}]
+FUNCTIONS = [
+    {"type": "function", "function": {"name": name, "description": "Does it.", "parameters": SCHEMA}} for name in TOOLS
+]
+"""The question and the tools, as OpenAI's dialect has them and others after it."""
 ARGUMENTS = {"city": "some words", "days": 1}
 PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -47,6 +52,11 @@ def fake(**setup):
         process.kill()
         process.wait()
         process.stdout.close()
+
+
+def turns(*more) -> dict:
+    """The question, and what was said after it."""
+    return {"messages": [*MESSAGES, *more]}
 
 
 def each_refused(refused: dict, check) -> None:

@@ -3,14 +3,15 @@
 //!
 //! Known fields: client-python `docs/models/chatcompletionstreamrequest.md` (`max_tokens`, `random_seed`; none of those
 //! listed as unsupported below); refusals of `stream_options`, `max_completion_tokens` as reported in
-//! <https://github.com/avante-corp/avante.nvim/issues/2347> and
-//! <https://github.com/editor-code-assistant/eca/issues/231>; members of messages: client-python
-//! `docs/models/assistantmessage.md`, others refused as reported in <https://github.com/BerriAI/litellm/issues/30835>; errors,
-//! flat and without an `error` object: <https://docs.mistral.ai/resources/error-glossary>; the host: client-python
-//! `README.md`; an answer that is begun: client-python `docs/models/assistantmessage.md` (`prefix`).
+//! <https://github.com/avante-corp/avante.nvim/issues/2347> and <https://github.com/editor-code-assistant/eca/issues/231>;
+//! members of messages: client-python `docs/models/assistantmessage.md`, others refused as reported in
+//! <https://github.com/BerriAI/litellm/issues/30835>; ids of calls as reported in
+//! <https://github.com/nearai/ironclaw/issues/1241>; errors, flat and without an `error` object:
+//! <https://docs.mistral.ai/resources/error-glossary>; the host: client-python `README.md`; an answer that is begun:
+//! client-python `docs/models/assistantmessage.md` (`prefix`).
 
 use trunkline_domain::attempt::Cause;
-use trunkline_wire::quirks::{Quirks, StreamUsage};
+use trunkline_wire::quirks::{CallIds, Quirks, StreamUsage};
 
 use crate::classify::rule::Says::{Code, Start};
 use crate::classify::rule::{Errors, rule};
@@ -53,6 +54,7 @@ pub(crate) static SPEC: ProviderSpec = ProviderSpec {
             "reasoning_details",
             "refusal",
         ],
+        call_ids: CallIds::Nine,
         renamed: &[("max_completion_tokens", "max_tokens"), ("seed", "random_seed")],
         stream_usage: StreamUsage::Always,
         ..Quirks::REFERENCE

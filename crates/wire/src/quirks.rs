@@ -8,6 +8,8 @@ pub struct Quirks {
     pub unsupported: &'static [&'static str],
     /// Members of messages the server refuses: removed on relay, each a loss unless it says nothing.
     pub unsupported_members: &'static [&'static str],
+    /// Which ids of calls it takes.
+    pub call_ids: CallIds,
     /// Top-level request fields it knows under another name: `(ours, theirs)`.
     pub renamed: &'static [(&'static str, &'static str)],
     /// How usage comes in a stream.
@@ -41,6 +43,15 @@ pub enum StopSequence {
     StopReason,
     /// `matched_stop` (SGLang, `python/sglang/srt/entrypoints/openai/protocol.py`, `ChatCompletionResponseChoice`).
     MatchedStop,
+}
+
+/// Which ids of calls a server takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallIds {
+    /// Any.
+    Any,
+    /// Nine letters and digits: others are replaced by such, made of them.
+    Nine,
 }
 
 /// How a place up to which to cache is marked.
@@ -100,6 +111,7 @@ impl Quirks {
     pub const REFERENCE: Quirks = Quirks {
         unsupported: &[],
         unsupported_members: &[],
+        call_ids: CallIds::Any,
         renamed: &[],
         stream_usage: StreamUsage::OnRequest,
         done_marker: DoneMarker::Required,

@@ -132,7 +132,13 @@ fn relay<'a>(
     let target = RelayTarget { model: deployment.offer.upstream_id.as_str(), quirks, output_cap };
     let RelayEdits { mut edits, mut losses, withhold_usage } =
         codec.relay(&outgoing.envelope, &request.skim, &target);
-    let (cut, lost) = keeper.review(codec, &outgoing.envelope, (deployment, outgoing.survey.as_ref()));
+    let review = |envelope: &Envelope| keeper.review(codec, envelope, (deployment, outgoing.survey.as_ref()));
+    let (mut cut, mut lost) = review(&outgoing.envelope);
+    if cut.as_ref().is_some_and(|cut| edits.iter().any(|edit| edit.field() == cut.field())) {
+        // Of two edits to a field the last one counts: what is cut is cut out of what the first one left.
+        let edited = written(splice(&outgoing.envelope, &edits).to_bytes())?;
+        (cut, lost) = review(&edited);
+    }
     edits.extend(cut);
     losses.extend_from_slice(lost.as_slice());
     check(request, &losses, deployment)?;

@@ -18,6 +18,7 @@
 
 pub(crate) mod annotate;
 mod answer;
+mod call_ids;
 pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod embeddings;

@@ -32,7 +32,7 @@ pub(super) fn relay(shape: &Shape, envelope: &Envelope, skim: &Skim, target: &Re
         relay.edits.push(Edit::set(envelope, "model", EditValue::string(target.model)));
     }
     relay.leave_out_gateway_fields(envelope, GATEWAY_FIELDS, quirks);
-    members::leave_out(envelope, quirks, &mut relay);
+    members::fit(envelope, quirks, &mut relay);
     ask_for_usage(shape, envelope, skim, quirks, &mut relay);
     cap_output(shape, envelope, skim, target, &mut relay.edits);
     for &(ours, theirs) in quirks.renamed {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use trunkline_domain::Dialect;
 use trunkline_wire::codec::{RelayEdits, RelayTarget};
 use trunkline_wire::codec_for;
-use trunkline_wire::quirks::{Quirks, StreamUsage};
+use trunkline_wire::quirks::{CallIds, Quirks, StreamUsage};
 use trunkline_wire::splice::splice;
 
 use crate::envelope;
@@ -84,6 +84,25 @@ fn a_turn_sent_back_as_it_was_answered_has_no_members_the_server_refuses() {
     assert_eq!(relayed.losses, ["messages[0].refusal", "messages[0].reasoning_content"]);
     assert_eq!(chat(cleaned, &strict, None).edits, Vec::<String>::new());
     assert_eq!(chat(said, &Quirks::REFERENCE, None).body, said);
+}
+
+#[test]
+fn a_call_made_elsewhere_has_an_id_the_server_takes_and_its_result_the_same() {
+    let nine = Quirks { call_ids: CallIds::Nine, ..Quirks::REFERENCE };
+    let of = |first: &str, second: &str| {
+        format!(
+            r#"{{"model":"up","messages":[{{"role":"assistant","tool_calls":[{{"id":"{first}","x":1.0}},{{"id":"{second}"}}]}},{{"role":"tool","tool_call_id":"{first}"}}]}}"#
+        )
+    };
+    let relayed = chat(&of("call_chatcmpl-1", "a1B2c3D4e"), &nine, None);
+    let (_, made) = relayed.body.split_once(r#"[{"id":""#).unwrap();
+    let made = made.get(..9).unwrap().to_owned();
+    assert!(made.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{made}");
+    assert_eq!((relayed.body, relayed.losses), (of(&made, "a1B2c3D4e"), vec![]));
+    let own = of("abcdefgh1", "a1B2c3D4e");
+    assert_eq!(chat(&own, &nine, None).edits, Vec::<String>::new());
+    let other = chat(&of("call_chatcmpl-2", "a1B2c3D4e"), &nine, None).body;
+    assert!(!other.contains(&made), "{other}");
 }
 
 #[test]

@@ -14,6 +14,9 @@ use crate::fake_provider::findings::Said;
 use crate::fake_provider::headers::text;
 use crate::fake_provider::{Arrived, Setup};
 
+/// How a credential for this service ends.
+const SCOPE: &str = "/bedrock/aws4_request";
+
 const NO_KEY: &str = "Authentication failed: Please make sure your API Key is valid.";
 
 /// What is wrong with a call's authorisation.
@@ -49,7 +52,7 @@ fn signature(setup: &Setup, arrived: &Arrived, value: &str) -> Result<(), Box<Sa
     let date = text(&arrived.headers, "x-amz-date").ok_or_else(|| incomplete("X-Amz-Date"))?;
     let at = DateTime::strptime("%Y%m%dT%H%M%SZ", date).and_then(|at| at.to_zoned(TimeZone::UTC));
     let at = at.map_err(|_| incomplete("X-Amz-Date"))?;
-    if !date.starts_with(day) || *service != "bedrock" || !names.contains(&"host") {
+    if !date.starts_with(day) || !parameter("Credential")?.ends_with(SCOPE) || !names.contains(&"host") {
         return Err(Box::new(differs("Credential should be scoped to correct service: 'bedrock'.")));
     }
     let signing = setup.signing.as_ref().filter(|signing| signing.access_key_id == *id);

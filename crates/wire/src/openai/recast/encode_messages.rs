@@ -1,5 +1,6 @@
 //! Writing `messages`.
 
+use trunkline_domain::Text;
 use trunkline_domain::chat::{ChatRequest, Part, PartKind, Role, ToolCallKind, ToolResult, Turn};
 
 use super::content::PartWriter;
@@ -7,6 +8,7 @@ use super::content::PartWriter;
 use super::{DIALECT, form, reasoning};
 use crate::codec::Subject;
 use crate::json::{Array, Object};
+use crate::openai::call_ids::fitting;
 use crate::quirks::{CacheMarks, DeveloperRole};
 use crate::recast::loss::{lose_extras, restore, restore_nested};
 use crate::recast::{EncodeTarget, Losses};
@@ -282,7 +284,7 @@ impl TurnWriter<'_> {
         }
         array.object(|message| {
             message.member("role", "tool");
-            message.member("tool_call_id", &result.call_id);
+            message.member("tool_call_id", &*fitting(&result.call_id, self.target.quirks.call_ids));
             self.content(message, &content, form, Required::Yes);
             // The dialect's results have no name; it is that of the call, which has it.
             message.optional("name", result.name.as_ref().filter(|_| form & form::NAMED != 0));
@@ -309,11 +311,9 @@ fn encode_call(
     let Some(call) = part.tool_call() else { return };
     let path = || format!("turns[{at}].parts[{place}]");
     array.object(|object| {
-        if call.id.is_empty() {
-            object.member("id", &format!("call_{at}_{place}"));
-        } else {
-            object.member("id", &call.id);
-        }
+        let unnamed = || Text::from(format!("call_{at}_{place}").as_str());
+        let id = if call.id.is_empty() { unnamed() } else { call.id.clone() };
+        object.member("id", &*fitting(&id, target.quirks.call_ids));
         let (kind, payload) = match call.kind {
             ToolCallKind::Function => ("function", "arguments"),
             ToolCallKind::Freeform => ("custom", "input"),

@@ -8,7 +8,7 @@ use trunkline_domain::chat::{
     ToolResult, Turn,
 };
 use trunkline_wire::codec::{LossKind, Subject};
-use trunkline_wire::quirks::{CacheMarks, DeveloperRole, Quirks};
+use trunkline_wire::quirks::{CacheMarks, CallIds, DeveloperRole, Quirks};
 use trunkline_wire::recast::{EncodeTarget, Losses};
 
 use super::openai_chat::{CHAT, body, of_turns};
@@ -88,6 +88,22 @@ fn what_the_dialect_cannot_say_is_lost_by_name() {
             dropped("turns[0].parts[2]", Subject::Content),
         ]
     );
+}
+
+#[test]
+fn a_call_made_elsewhere_has_an_id_the_server_takes() {
+    let quirks = Quirks { call_ids: CallIds::Nine, ..TOLERANT };
+    let request = decode_request(
+        CHAT,
+        br#"{"model":"m","messages":[
+            {"role":"assistant","tool_calls":[{"id":"toolu_01","type":"function","function":{"name":"f","arguments":"{}"}}]},
+            {"role":"tool","tool_call_id":"toolu_01","content":"a"}]}"#,
+    );
+    let (body, losses) = body(&request, &quirks);
+    let id = body["messages"][0]["tool_calls"][0]["id"].as_str().unwrap();
+    assert!(id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{id}");
+    assert_eq!(body["messages"][1]["tool_call_id"], id);
+    assert!(losses.is_empty(), "{losses:?}");
 }
 
 #[test]
