@@ -69,12 +69,13 @@ impl Part {
         };
         let all = |parts: &[Part]| parts.iter().map(Part::bytes).sum();
         match &self.kind {
-            PartKind::Text { text, .. } | PartKind::Refusal(text) => text.len(),
+            PartKind::Text { text, .. }
+            | PartKind::Refusal(text)
+            | PartKind::Document(Document { content: DocumentContent::Text(text), .. }) => text.len(),
             PartKind::Image(Media { source, .. })
             | PartKind::Audio(Media { source, .. })
-            | PartKind::Video(Media { source, .. }) => media(source),
-            PartKind::Document(Document { content: DocumentContent::Media(source), .. }) => media(source),
-            PartKind::Document(Document { content: DocumentContent::Text(text), .. }) => text.len(),
+            | PartKind::Video(Media { source, .. })
+            | PartKind::Document(Document { content: DocumentContent::Media(source), .. }) => media(source),
             PartKind::Document(Document { content: DocumentContent::Parts(parts), .. })
             | PartKind::ToolResult(ToolResult { content: parts, .. }) => all(parts),
             PartKind::Speech(speech) => speech.data.len(),

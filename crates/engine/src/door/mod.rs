@@ -8,12 +8,15 @@
 //! What it is not: a rate limit of a key, a budget, or the number of open connections. Look first at [`Door::enter`].
 
 mod limit;
+#[cfg(test)]
+#[cfg(feature = "loom")]
+mod loom_tests;
 mod queue;
 mod refusal;
+mod sync;
 mod tally;
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -24,6 +27,7 @@ use trunkline_wire::routing::Priority;
 
 use self::limit::{Adaptive, Pulse};
 use self::queue::{Place, Queue, Waiting};
+use self::sync::{AtomicU32, Mutex, MutexGuard, Ordering, in_one_order};
 use self::tally::{Room, Tallies, Tally};
 
 pub use self::refusal::{DoorRefusal, Reason};
@@ -243,6 +247,7 @@ impl Shared {
 
     /// Lets those in whose turn it is, as long as there is room.
     fn let_in(door: &Arc<Self>) {
+        in_one_order();
         while door.waiting.load(Ordering::SeqCst) > 0 {
             let Some((grant, permit)) = Self::next(door) else { return };
             // A waiter that left meanwhile gives the permit back by dropping it, outside of the lock.
@@ -319,4 +324,5 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
+#[cfg(not(feature = "loom"))]
 mod tests;

@@ -324,4 +324,5 @@ impl Pace {
 }
 
 #[cfg(test)]
+#[cfg(not(feature = "loom"))]
 mod tests;

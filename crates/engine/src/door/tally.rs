@@ -8,11 +8,12 @@
 //! What it is not: an order; who goes first among those who wait is [`super::queue`]'s.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 
 use trunkline_domain::id::OrganisationId;
 
 use super::Tenant;
+use super::sync::{AtomicU32, Ordering};
 
 /// A member may hold this many times what is free: alone, seven eighths.
 const MEMBER_MULTIPLE: u64 = 7;
@@ -114,6 +115,7 @@ impl Tallies {
 }
 
 #[cfg(test)]
+#[cfg(not(feature = "loom"))]
 mod tests {
     use trunkline_domain::id::KeyId;
     use uuid::Uuid;

@@ -104,9 +104,10 @@ impl Walk {
         for (place, step) in steps.iter().enumerate() {
             let next = if place + 1 < steps.len() { Next::Somebody } else { next };
             // Most steps are one candidate, which needs no place of its own.
-            let ended = match step {
-                Step::Try(candidate) => self.attempt(request, outgoing, candidate, next).await,
-                step => Box::pin(self.step(request, outgoing, step, next)).await,
+            let ended = if let Step::Try(candidate) = step {
+                self.attempt(request, outgoing, candidate, next).await
+            } else {
+                Box::pin(self.step(request, outgoing, step, next)).await
             };
             match ended {
                 Err(Stop::Exhausted) if self.left > 0 && self.moves_on(on) => {}

@@ -63,7 +63,7 @@ impl Told {
     pub(super) async fn reached(&mut self, stage: Stage) {
         if self.0.wait_for(|now| *now >= stage).await.is_err() {
             // The listener is gone without a word, and nobody will be told any more.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }
