@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use serde_json::json;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Executor as _};
+use trunkline_domain::NanoUsd;
 use trunkline_testkit::fake_provider::Script;
 use trunkline_testkit::fake_provider::script::Answer;
 
@@ -152,7 +153,8 @@ async fn a_start_beside_a_locked_ledger_serves_and_counts_what_was_left() {
     assert_eq!(gateway.post(CHAT, &chat("acme/m")).await.status, 200);
     assert_eq!(rows(&gateway).await, 1, "the rest waits in the journal");
     let (before, _) = spent(&gateway).await;
-    assert_eq!(before.parse::<f64>().unwrap(), 5.0 * one.parse::<f64>().unwrap(), "what was left counts");
+    let nano = |usd: &str| usd.parse::<NanoUsd>().unwrap().0;
+    assert_eq!(nano(&before), 5 * nano(&one), "what was left counts");
     locks.release().await;
     rows_are(&gateway, 5).await;
     let (after, usage) = spent(&gateway).await;

@@ -85,7 +85,8 @@ pub(super) const REQUESTS: &[RequestProbe] = &[
         Some(effort.as_str().to_owned())
     })
     .named(&["reasoning"]),
-    asks("signature", "Signed thinking sent back", |chat| in_parts(chat, signature)).named(&["thinking"]),
+    asks("signature", "Signed thinking sent back", |chat| in_parts(chat, signature))
+        .named(&["thinking", "reasoning_details"]),
     asks("cache_marks", "Prompt-cache marks", |chat| {
         in_parts(chat, |part| part.cache.as_ref().and_then(|_| text(part)).map(str::to_owned))
     }),
