@@ -45,6 +45,12 @@ pub struct Plain;
 
 impl Adapter for Plain {}
 
+/// A path with the version of the API that is asked for.
+pub fn versioned(path: &str, version: &str) -> String {
+    let sign = if path.contains('?') { '&' } else { '?' };
+    format!("{path}{sign}api-version={version}")
+}
+
 /// A request on its way to one deployment, before it is authorised.
 #[derive(Clone, Debug)]
 pub struct UpstreamRequest {

@@ -147,7 +147,7 @@ mod tests {
         let model = "claude-opus-5".into();
         let api = &SPEC.apis[0];
         let base_url = "https://api.anthropic.com/v1";
-        let target = Target { base_url, model: &model, api, options: &[], answering: Answering::Whole };
+        let target = Target { base_url, model: &model, api, api_version: None, answering: Answering::Whole };
         for (theirs, sent) in [(None, "2023-06-01"), (Some("2099-01-01"), "2099-01-01")] {
             let headers =
                 theirs.map(|theirs| (VERSION, HeaderValue::from_static(theirs))).into_iter().collect();

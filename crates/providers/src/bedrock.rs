@@ -114,7 +114,7 @@ mod tests {
     fn path(model: &str, answering: Answering) -> Result<String, PrepareError> {
         let model = model.into();
         let base_url = "https://bedrock-runtime.us-east-1.amazonaws.com";
-        let target = Target { base_url, model: &model, api: &SPEC.apis[0], options: &[], answering };
+        let target = Target { base_url, model: &model, api: &SPEC.apis[0], api_version: None, answering };
         let mut request =
             UpstreamRequest { path: "/model".to_owned(), headers: HeaderMap::new(), edits: Vec::new() };
         Bedrock.prepare(&target, &mut request).map(|()| request.path)

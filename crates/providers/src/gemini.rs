@@ -95,14 +95,15 @@ mod tests {
             (Answering::Streamed, "/models/gemini-3-flash:streamGenerateContent?alt=sse"),
             (Answering::Counted, "/models/gemini-3-flash:countTokens"),
         ] {
-            let target = Target { base_url, model: &model, api: &SPEC.apis[0], options: &[], answering };
+            let target = Target { base_url, model: &model, api: &SPEC.apis[0], api_version: None, answering };
             let mut request =
                 UpstreamRequest { path: "/models".to_owned(), headers: HeaderMap::new(), edits: Vec::new() };
             Gemini.prepare(&target, &mut request).unwrap();
             assert_eq!(request.path, expected);
         }
         for (api, expected) in SPEC.apis[1..].iter().zip(["batchEmbedContents", "embedContent"]) {
-            let target = Target { base_url, model: &model, api, options: &[], answering: Answering::Whole };
+            let target =
+                Target { base_url, model: &model, api, api_version: None, answering: Answering::Whole };
             let mut request =
                 UpstreamRequest { path: api.path.to_owned(), headers: HeaderMap::new(), edits: Vec::new() };
             Gemini.prepare(&target, &mut request).unwrap();

@@ -1,7 +1,7 @@
 //! A provider as data: who it is, what it speaks, how it differs. Not code that talks to it: see
 //! [`adapter`](crate::adapter) for the little that data cannot say. Where to look first: [`ProviderSpec`].
 
-use trunkline_domain::{Dialect, Operation, Text, UpstreamModel};
+use trunkline_domain::{Dialect, Operation, UpstreamModel};
 use trunkline_wire::quirks::{DoneMarker, Quirks};
 
 use crate::adapter::{Adapter, Plain};
@@ -44,6 +44,8 @@ pub struct ProviderSpec {
     pub counts_tokens: bool,
     /// Whether it keeps the Responses it gave, to be gone on from and asked for again.
     pub keeps_responses: bool,
+    /// A version of its API, where an operator may name one: the parameter `api-version` of each call.
+    pub api_version: Option<&'static str>,
     /// Dialects in which it verifies the thinking it is given back, and takes what the same model signed at any other
     /// provider of which this is said. Of all others it is assumed that an account takes back only what it signed itself.
     pub portable_state: &'static [Dialect],
@@ -251,6 +253,7 @@ impl ProviderSpec {
         cancel: CancelBilling::GoesOn,
         counts_tokens: false,
         keeps_responses: false,
+        api_version: None,
         portable_state: &[],
         prefill: None,
         adapter: &Plain,
@@ -293,8 +296,8 @@ pub struct Target<'a> {
     pub model: &'a UpstreamModel,
     /// The API used.
     pub api: &'a Api,
-    /// What the operator configured for this provider kind alone, such as an API version.
-    pub options: &'a [(Text, Text)],
+    /// The version of the API that the operator named ([`ProviderSpec::api_version`]).
+    pub api_version: Option<&'a str>,
     /// How the provider is to answer: some say it in the path.
     pub answering: Answering,
 }

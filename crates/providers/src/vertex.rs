@@ -94,7 +94,7 @@ mod tests {
 
     fn prepared(api: &Api, model: &str, answering: Answering, edits: Vec<Edit>) -> UpstreamRequest {
         let model = model.into();
-        let target = Target { base_url: "https://x", model: &model, api, options: &[], answering };
+        let target = Target { base_url: "https://x", model: &model, api, api_version: None, answering };
         let headers = HeaderMap::from_iter([(VERSION_HEADER, HeaderValue::from_static("2023-06-01"))]);
         let mut request = UpstreamRequest { path: api.path.to_owned(), headers, edits };
         Vertex.prepare(&target, &mut request).unwrap();

@@ -134,8 +134,8 @@ const FAIRNESS_HOW: &str = "
 ## Fairness
 
 A gateway with 16 places and a provider that takes 200 ms. One key asks for three quarters of its share, alone and then
-beside another that asks for fifty times its own. *Waited* is the 99th percentile of what the quiet one's answers took
-beyond the provider's 200 ms: at the door, and in the gateway; median of the rounds (worst round).
+beside another that comes a second later and asks for fifty times its own. *Waited* is the 99th percentile of what the quiet
+one's answers took beyond the provider's 200 ms: at the door, and in the gateway; median of the rounds (worst round).
 
 | quiet one | waited p99 ms | its answers | the noisy one's answers | refusals |
 |---|---:|---:|---:|---:|

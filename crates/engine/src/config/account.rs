@@ -31,6 +31,8 @@ pub struct AccountSettings {
     pub provider: &'static ProviderSpec,
     /// Where its API lives, without a trailing slash; none in this process.
     pub base_url: Option<Text>,
+    /// The version of its API, where it is named with each call.
+    pub api_version: Option<Text>,
     /// Its keys: one, or a pool.
     pub keys: Vec<KeyRef>,
     /// A cloud's credentials, instead of keys.
@@ -129,6 +131,7 @@ impl AccountSettings {
                 BaseUrl::Fixed(url) | BaseUrl::Local { url, .. } => Some(Text::from(url)),
                 BaseUrl::PerCustomer(_) | BaseUrl::InProcess => None,
             },
+            api_version: None,
             keys: Vec::new(),
             cloud: None,
             region: None,
@@ -149,6 +152,7 @@ impl AccountSettings {
         let provider = provider(account, table);
         let url = table.get("base_url");
         let base_url = url.as_ref().and_then(base_url);
+        let api_version = api_version(table, provider, url.as_ref());
         let keys = keys(table);
         let auth = table.get("auth");
         let cloud = CloudSettings::read(table, provider);
@@ -187,6 +191,7 @@ impl AccountSettings {
         }
         Some(Self {
             base_url: base_url.or(defaults.base_url),
+            api_version,
             keys: keys.unwrap_or_default(),
             cloud,
             region,
@@ -252,6 +257,31 @@ pub(super) fn base_url(value: &Value<'_>) -> Option<Text> {
     };
     value.error(fault);
     None
+}
+
+/// The version of its API, for kinds that are asked with one.
+fn api_version(
+    table: &mut Table<'_>,
+    provider: Option<&ProviderSpec>,
+    url: Option<&Value<'_>>,
+) -> Option<Text> {
+    let value = table.get("api_version")?;
+    let version = value.text()?;
+    let Some(example) = provider?.api_version else {
+        value.error("this kind is not asked by version: leave it out");
+        return None;
+    };
+    if version.is_empty() || !version.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        value.error_hint("is no version", format!("such as \"{example}\""));
+        return None;
+    }
+    if let Some(url) = url
+        && url.text().is_some_and(|text| text.trim_end_matches('/').ends_with("/v1"))
+    {
+        url.error("the v1 API takes no version: leave `api_version` out, or end this in /openai");
+        return None;
+    }
+    Some(Text::from(version))
 }
 
 /// The keys; `None` where there are none or where they could not be read, which was then reported.

@@ -158,6 +158,12 @@ pub const TABLES: &[TableReference] = &[
                 "Models without a price; under a budget they are always refused.",
             ),
             key(
+                "api_version",
+                "text",
+                "none",
+                "azure: the version of the API of deployments; without one, the v1 API.",
+            ),
+            key(
                 "prefill",
                 PREFILL,
                 "as is known of the kind",

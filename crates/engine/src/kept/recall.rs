@@ -11,7 +11,7 @@ use trunkline_domain::access::VirtualKey;
 use trunkline_domain::attempt::{Cause, CauseClass};
 use trunkline_domain::error::UpstreamAnswer;
 use trunkline_domain::{Dialect, Error, ErrorKind, Text};
-use trunkline_providers::adapter::ErrorAnswer;
+use trunkline_providers::adapter::{ErrorAnswer, versioned};
 use trunkline_providers::classify::classify;
 use trunkline_providers::spec::Api;
 use trunkline_upstream::auth::access::Grant;
@@ -78,6 +78,10 @@ pub(crate) async fn recall(core: &Arc<Core>, ask: RecallAsk) -> Result<Recalled,
     in_scope(&snapshot, &key.facts, &kept)?;
     let refused = |FieldError { field, message }| Error::new(ErrorKind::InvalidRequest, message).about(field);
     let path = recall.path(api.path, &kept.id, query.as_deref()).map_err(refused)?;
+    let path = match &account.api_version {
+        Some(version) => versioned(&path, version),
+        None => path,
+    };
     let _rate = take_rate(core, &key, 0).await?;
     let response = send(&snapshot, account, recall, path).await?;
     let codec = codec_for(dialect);

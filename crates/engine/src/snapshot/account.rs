@@ -34,8 +34,8 @@ pub struct Account {
     pub timeouts: Timeouts,
     /// Windows of the limits the operator set for the account as a whole; kept over reloads.
     pub rates: Arc<RateState>,
-    /// What the operator configured for this provider kind alone.
-    pub options: Vec<(Text, Text)>,
+    /// The version of its API that the operator named.
+    pub api_version: Option<Text>,
     turn: AtomicUsize,
 }
 
@@ -69,7 +69,7 @@ impl Account {
             cloud: None,
             timeouts: Timeouts::default(),
             rates: Arc::new(RateState::new(RateLimits::default())),
-            options: Vec::new(),
+            api_version: None,
             turn: AtomicUsize::new(0),
         }
     }

@@ -189,6 +189,7 @@ fn account(parts: &Parts<'_>, ready: &ReadyAccount) -> Result<Account, BuildErro
         None => credentials(ready, &origin)?,
     };
     account.timeouts = settings.timeouts;
+    account.api_version = settings.api_version.clone();
     if let Some(before) = before {
         account.rates = Arc::clone(&before.rates);
         for credential in &mut account.credentials {

@@ -87,7 +87,7 @@ pub(crate) fn fit(
         base_url: &runtime.account.base_url,
         model: &deployment.offer.upstream_id,
         api,
-        options: &runtime.account.options,
+        api_version: runtime.account.api_version.as_deref(),
         answering: match request.operation {
             Operation::CountTokens => Answering::Counted,
             _ if request.skim.stream => Answering::Streamed,

@@ -92,3 +92,18 @@ async fn a_token_is_kept_over_a_reload_that_does_not_touch_it() {
     rig.reload(&text.replace("endpoint", "scope = \"x\", endpoint")).await;
     assert!(!Arc::ptr_eq(&before, &access()));
 }
+
+#[tokio::test]
+async fn azures_older_api_is_asked_at_the_deployment_and_by_version() {
+    let rig = Rig::new(&TWO_ACCOUNTS.replacen(
+        "kind = \"custom\"\n    base_url = \"http://east.test/v1\"",
+        "kind = \"azure\"\n    base_url = \"http://east.test/openai\"\n    api_version = \"2024-10-21\"",
+        1,
+    ))
+    .await;
+    // The fake provider has no such path: what was asked is what counts.
+    rig.chat(&ask("east/m-1")).await.unwrap_err();
+    let call = rig.provider("east").log().pop().unwrap();
+    assert_eq!(call.path, "/deployments/m-1/chat/completions?api-version=2024-10-21");
+    assert!(call.headers.iter().any(|(name, _)| name == "api-key"), "{:?}", call.headers);
+}

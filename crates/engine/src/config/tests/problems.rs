@@ -274,3 +274,25 @@ fn a_file_of_nonsense_is_refused_within_bounds() {
     assert!(checked.config.is_none());
     assert!((1..=crate::config::problem::PROBLEMS_MAX).contains(&checked.problems.len()));
 }
+
+#[test]
+fn versions_of_an_api() {
+    assert_snapshot!(problems(r#"
+[providers.groq]
+api_key = { env = "K" }
+api_version = "2024-10-21"
+[providers.azure]
+base_url = "https://r.openai.azure.com/openai/v1/"
+api_key = { env = "K" }
+api_version = "2024-10-21"
+[providers.b]
+kind = "azure"
+base_url = "https://r.openai.azure.com/openai"
+api_key = { env = "K" }
+api_version = "v1?x"
+"#), @r##"
+    trunkline.toml:4:15 providers.groq.api_version: this kind is not asked by version: leave it out
+    trunkline.toml:6:12 providers.azure.base_url: the v1 API takes no version: leave `api_version` out, or end this in /openai
+    trunkline.toml:13:15 providers.b.api_version: is no version; such as "2024-10-21"
+    "##);
+}

@@ -188,7 +188,7 @@ impl Way<'_> {
     fn prepared(&self, edits: Vec<Edit>, answering: Answering) -> Result<UpstreamRequest, Unsettled> {
         let Column { spec, model, .. } = self.column;
         let target =
-            Target { base_url: "https://provider.test", model, api: self.api, options: &[], answering };
+            Target { base_url: "https://provider.test", model, api: self.api, api_version: None, answering };
         let mut request =
             UpstreamRequest { path: self.api.path.to_owned(), headers: HeaderMap::new(), edits };
         spec.adapter.prepare(&target, &mut request).map_err(broken)?;
