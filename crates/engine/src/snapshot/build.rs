@@ -189,7 +189,7 @@ fn account(parts: &Parts<'_>, ready: &ReadyAccount) -> Result<Account, BuildErro
         None => credentials(ready, &origin)?,
     };
     account.timeouts = settings.timeouts;
-    account.api_version = settings.api_version.clone();
+    account.api_version.clone_from(&settings.api_version);
     if let Some(before) = before {
         account.rates = Arc::clone(&before.rates);
         for credential in &mut account.credentials {
