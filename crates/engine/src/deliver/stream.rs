@@ -304,6 +304,8 @@ impl EventStream {
         let State::Relaying(relay) = std::mem::replace(&mut self.state, State::Ended) else { return };
         let Relay { mut request, head, exchange } = *relay;
         let facts = exchange.facts();
+        // The head is long gone: the record and the receipt name them.
+        request.trail.losses.extend(exchange.losses());
         if let Some(done) = exchange.succeed(&facts) {
             request.trail.push(done.receipt, done.cost);
         }

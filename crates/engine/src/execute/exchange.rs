@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use trunkline_domain::NanoUsd;
 use trunkline_domain::attempt::{Cause, UpstreamError};
 use trunkline_domain::validation::Verdict;
+use trunkline_domain::{NanoUsd, Text};
 use trunkline_providers::spec::CancelBilling;
 use trunkline_upstream::dispatch::{DispatchError, DispatchFuture, Response, ResponseBytes};
 use trunkline_wire::codec::{AnswerFacts, AnswerProblem, ErrorWords, FrameClass, Skim};
@@ -215,6 +215,14 @@ impl Exchange {
     pub fn classify(&self, headers: &HeaderMap, words: Option<&ErrorWords>) -> UpstreamError {
         let live = self.open.as_ref().map(|open| &open.live);
         live.map_or_else(|| UpstreamError::of(Cause::Internal), |live| live.classify(headers, words))
+    }
+
+    /// What of the stream could not be carried, as far as it has come.
+    pub(crate) fn losses(&self) -> Vec<Text> {
+        match &self.open {
+            Some(Open { reader: Reader::Events(_, events), .. }) => events.losses(),
+            _ => Vec::new(),
+        }
     }
 
     /// It ended with a complete answer. A connection that is about to close by itself is waited for a little, so

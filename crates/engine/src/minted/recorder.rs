@@ -59,7 +59,7 @@ impl<'a> Recorder<'a> {
                 let Some(state) = &part.signature else { continue };
                 let call = part.tool_call().map(|call| (&*call.id, &*call.name));
                 if self.remember(state, call) {
-                    kept.push(format!("choices[{}].parts[{place}].signature", choice.index));
+                    kept.push(signature_at(choice.index, u32::try_from(place).unwrap_or(u32::MAX)));
                 }
             }
         }
@@ -74,21 +74,38 @@ impl<'a> Recorder<'a> {
     }
 }
 
+/// Signatures of a stream that are known to come back; beyond that they are named as losses.
+const KEPT_MAX: usize = 256;
+
+/// As a loss names it.
+fn signature_at(choice: u32, part: u32) -> String {
+    format!("choices[{choice}].parts[{part}].signature")
+}
+
 /// Watches the events of one stream.
 #[derive(Default)]
 pub(crate) struct Witness {
     /// The open tool call of each choice that has one.
     calls: Vec<(u32, Text, Text)>,
+    /// Where the signatures are that come back with their calls, as losses name places.
+    kept: Vec<String>,
 }
 
 impl Witness {
+    /// Whether this is where a signature is that comes back with its call even if its caller's dialect has no place for it.
+    pub(crate) fn keeps(&self, path: &str) -> bool {
+        self.kept.iter().any(|kept| kept == path)
+    }
+
     /// Events of the stream, read.
     pub(crate) fn events(&mut self, events: &[StreamEvent], recorder: &Recorder<'_>) {
         for event in events {
             match event {
-                StreamEvent::PartStart { choice, part, .. } => self.open(*choice, part, recorder),
-                StreamEvent::PartDelta { choice, delta: Delta::Signature(state), .. } => {
-                    self.signed(*choice, state, recorder);
+                StreamEvent::PartStart { choice, index, part } => {
+                    self.open((*choice, *index), part, recorder);
+                }
+                StreamEvent::PartDelta { choice, index, delta: Delta::Signature(state) } => {
+                    self.signed((*choice, *index), state, recorder);
                 }
                 StreamEvent::PartStop { choice, .. } => self.calls.retain(|(of, ..)| of != choice),
                 StreamEvent::PartDelta { .. }
@@ -102,18 +119,21 @@ impl Witness {
         }
     }
 
-    fn open(&mut self, choice: u32, part: &Part, recorder: &Recorder<'_>) {
+    fn open(&mut self, (choice, index): (u32, u32), part: &Part, recorder: &Recorder<'_>) {
         self.calls.retain(|(of, ..)| *of != choice);
         if let Some(call) = part.tool_call() {
             self.calls.push((choice, call.id.clone(), call.name.clone()));
         }
         if let Some(state) = &part.signature {
-            self.signed(choice, state, recorder);
+            self.signed((choice, index), state, recorder);
         }
     }
 
-    fn signed(&self, choice: u32, state: &Minted<Text>, recorder: &Recorder<'_>) {
+    fn signed(&mut self, (choice, index): (u32, u32), state: &Minted<Text>, recorder: &Recorder<'_>) {
         let call = self.calls.iter().find(|(of, ..)| *of == choice);
-        recorder.remember(state, call.map(|(_, id, name)| (&**id, &**name)));
+        if recorder.remember(state, call.map(|(_, id, name)| (&**id, &**name))) && self.kept.len() < KEPT_MAX
+        {
+            self.kept.push(signature_at(choice, index));
+        }
     }
 }

@@ -7,7 +7,7 @@ use trunkline_domain::chat::{ChatRequest, StreamEvent};
 use trunkline_wire::codec::{AnswerFacts, FrameClass, StreamTap};
 use trunkline_wire::frame::Frame;
 use trunkline_wire::quirks::Quirks;
-use trunkline_wire::recast::{CallerCodec, ChatCodec, Cut, StreamReading};
+use trunkline_wire::recast::{CallerCodec, ChatCodec, Cut, Losses, StreamReading};
 
 use super::seam::{Astray, Seam};
 use super::transcript::Transcript;
@@ -87,6 +87,11 @@ impl Watched {
         self.tap.as_ref().map_or_else(|| self.reading.facts(), |tap| tap.facts())
     }
 
+    /// What could not be told; nothing where the bytes pass as they are.
+    pub(crate) fn losses(&self) -> Option<&Losses> {
+        self.tap.is_none().then(|| self.transcript.losses())
+    }
+
     /// What the caller was told.
     pub(crate) fn into_transcript(self) -> Transcript {
         self.transcript
@@ -157,6 +162,11 @@ impl Continued {
     /// What has been seen so far.
     pub(crate) fn facts(&self) -> &AnswerFacts {
         self.reading.facts()
+    }
+
+    /// What could not be told.
+    pub(crate) fn losses(&self) -> Option<&Losses> {
+        self.transcript.as_ref().map(Transcript::losses)
     }
 
     /// What the caller was told.

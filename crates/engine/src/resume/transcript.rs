@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use trunkline_domain::Usage;
 use trunkline_domain::chat::{ChatRequest, Delta, PartKind, StreamEvent};
-use trunkline_wire::recast::{AnswerIdentity, CallerCodec, Frames, StreamEncoder};
+use trunkline_wire::recast::{AnswerIdentity, CallerCodec, Frames, Losses, StreamEncoder};
 
 use crate::translate::{Introduction, Output};
 
@@ -97,6 +97,11 @@ impl Transcript {
             })
         });
         encoder.event(event, &mut self.frames);
+    }
+
+    /// What could not be told.
+    pub(crate) fn losses(&self) -> &Losses {
+        &self.frames.losses
     }
 
     /// The bytes of what it was told since they were last taken.

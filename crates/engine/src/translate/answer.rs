@@ -372,6 +372,21 @@ impl EventReader {
         }
     }
 
+    /// What of the answer could not be carried, as far as it has come.
+    pub(crate) fn losses(&self) -> Vec<Text> {
+        let all = |losses: Option<&Losses>| losses.map_or_else(Vec::new, |losses| names(losses.as_slice()));
+        match self {
+            Self::Recast(recast) => {
+                let (_, frames, witness) = &**recast;
+                names(frames.losses.as_slice().iter().filter(|loss| !witness.keeps(&loss.path)))
+            }
+            Self::Watched(watched) => all(watched.losses()),
+            Self::Continued(continued) => all(continued.losses()),
+            Self::Checked(checked) => checked.losses(),
+            Self::Relay(_) => Vec::new(),
+        }
+    }
+
     /// What has been seen so far.
     pub(crate) fn facts(&self) -> &AnswerFacts {
         match self {

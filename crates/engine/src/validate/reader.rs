@@ -1,6 +1,7 @@
 //! How a stream is read where its answer is validated: the frames are those it would have been anyway, and what they say is
 //! put together beside them. Where to look first: [`Checked`].
 
+use trunkline_domain::Text;
 use trunkline_domain::validation::Verdict;
 use trunkline_wire::codec::{AnswerFacts, FrameClass};
 use trunkline_wire::frame::Frame;
@@ -51,6 +52,11 @@ impl Checked {
     /// Holds what was said against what was asked for.
     pub(crate) fn judge(&self, check: &Check) -> Result<Verdict, Mismatch> {
         check.judge(&self.said)
+    }
+
+    /// What could not be carried.
+    pub(crate) fn losses(&self) -> Vec<Text> {
+        self.inner.losses()
     }
 
     /// What has been seen so far.

@@ -394,6 +394,7 @@ async fn a_streamed_calls_signature_comes_back_too() {
     ask(&rig, CHAT, "acme/m", &second_turn(CHAT, &answer)).await.unwrap();
     let part = &sent(&rig, "east")["contents"][1]["parts"][0];
     assert!(part["thoughtSignature"].as_str().unwrap() != PLACEHOLDER, "{part}");
+    assert_eq!(rig.record(seen.request).await.losses, [], "it is kept");
     assert_no_violations(&rig, &["east"]);
 }
 

@@ -1,7 +1,7 @@
 //! Callers of one dialect at providers of another.
 
 use trunkline_domain::attempt::Cause;
-use trunkline_domain::ledger::EntryState;
+use trunkline_domain::ledger::{EntryState, RequestRecord};
 use trunkline_domain::{Dialect, ErrorKind};
 use trunkline_engine::inbound::{Inbound, PathFacts};
 use trunkline_testkit::fake_provider::Script;
@@ -56,6 +56,32 @@ async fn what_is_lost_is_named_in_a_header_and_in_the_receipt() {
     assert_eq!(seen.headers.get("x-trunkline-losses").unwrap(), "top_k");
     assert!(seen.body.contains(r#""losses":["top_k"]"#), "{}", seen.body);
     assert!(seen.body.contains(r#""edits":["recast:anthropic_messages->openai_chat"]"#), "{}", seen.body);
+}
+
+#[tokio::test]
+async fn what_a_streams_caller_could_not_be_told_was_named_nowhere() {
+    let claude = TWO_ACCOUNTS
+        .replace("kind = \"custom\"", "kind = \"anthropic\"")
+        .replace("id = \"m-1\"", "id = \"claude-m-1\"");
+    // Google's answers do not say which stop sequence ended them.
+    let body = r#"{"contents":[{"role":"user","parts":[{"text":"hello"}]}],"generationConfig":{"stopSequences":["fake"]}}"#;
+    let lost = "choices[0].stop_sequence";
+    for resume in ["false", "true"] {
+        let rig = Rig::new(&claude).await;
+        let ask = |stream| {
+            let mut inbound = rig.inbound(Dialect::GeminiGenerate, body);
+            inbound.path = Some(PathFacts { model: "acme/m".into(), stream });
+            inbound.headers.insert("x-trunkline-resume", resume.parse().unwrap());
+            inbound
+        };
+        let whole = rig.send(ask(None)).await.unwrap();
+        assert_eq!(whole.headers.get("x-trunkline-losses").unwrap(), lost);
+        let stream = rig.send(ask(Some(Framing::Sse))).await.unwrap();
+        assert!(stream.body.contains(r#""finishReason":"STOP""#), "{}", stream.body);
+        let named = |record: RequestRecord| record.losses.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(named(rig.record(whole.request).await), [lost]);
+        assert_eq!(named(rig.record(stream.request).await), [lost], "resume = {resume}");
+    }
 }
 
 #[tokio::test]
