@@ -41,7 +41,7 @@ fn the_template_changes_nothing_until_it_is_edited() {
 #[test]
 fn the_template_is_valid_with_everything_switched_on() {
     let config = valid(&uncommented());
-    assert_eq!(config.accounts.len(), 4);
+    assert_eq!(config.accounts.len(), 5);
     assert_eq!(config.routes[0].targets.len(), 2);
 }
 
