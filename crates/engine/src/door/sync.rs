@@ -9,8 +9,8 @@ pub(super) use base::atomic::{AtomicU32, Ordering};
 pub(super) use base::{Mutex, MutexGuard};
 
 /// Where what was written before must be seen by whoever does not see what is read after. All accesses are sequentially
-/// consistent, so there is nothing to do; loom takes them for weaker ones, but for a fence
-/// (<https://docs.rs/loom/0.7.2/loom/#relaxed-memory-ordering>).
+/// consistent, so there is nothing to do; loom takes them for `AcqRel`, but for a fence (loom 0.7.3, `README.md`,
+/// "Unsupported features").
 pub(super) fn in_one_order() {
     #[cfg(feature = "loom")]
     base::atomic::fence(Ordering::SeqCst);
